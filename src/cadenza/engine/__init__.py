@@ -1,0 +1,1 @@
+"""The generator: draws notes from a model without torch."""

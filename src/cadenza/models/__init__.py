@@ -1,0 +1,1 @@
+"""Models. Each module is one."""

@@ -1,0 +1,51 @@
+"""What representations share: the field, one column of symbols with the musical values they stand for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Field:
+    """A column of a representation: symbol k stands for `values[k]`.
+
+    Values ascend strictly. `specials` name the symbols after the last value: they stand for no value.
+    """
+
+    name: str
+    values: tuple[int, ...]
+    specials: tuple[str, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """Number of symbols."""
+        return len(self.values) + len(self.specials)
+
+    @cached_property
+    def table(self) -> NDArray[np.int64]:
+        """`values` as an array."""
+        return np.array(self.values, dtype=np.int64)
+
+    def special(self, name: str) -> int:
+        """Symbol of a special by its name."""
+        return len(self.values) + self.specials.index(name)
+
+    def encode(self, values: NDArray[np.integer] | int) -> NDArray[np.int64]:
+        """Symbols of the nearest values; halfway, the lower; beyond either end, the end."""
+        values = np.asarray(values, dtype=np.int64)
+        right = np.clip(np.searchsorted(self.table, values), 1, len(self.table) - 1)
+        nearer_left = values - self.table[right - 1] <= self.table[right] - values
+        return right - nearer_left
+
+    def decode(self, symbols: NDArray[np.integer] | int) -> NDArray[np.int64]:
+        """Values of symbols. Raises IndexError for a special."""
+        return self.table[np.asarray(symbols)]
+
+
+def ranges(*pieces: tuple[int, int, int]) -> tuple[int, ...]:
+    """Ascending values from (lowest, highest, step) pieces, both ends included."""
+    return tuple(value for low, high, step in pieces for value in range(low, high + 1, step))

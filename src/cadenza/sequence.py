@@ -1,0 +1,50 @@
+"""The one abstract model: a distribution over sequences that are drawn a row at a time, a row field by field.
+
+A model knows how likely a sequence is, how to begin one (after a prompt, read in one pass), and how to draw
+the next row. It does not sample: it offers the logits of one field after the other to a `Choose`, which
+masks and draws. So every model works with every sampler and every constraint.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cadenza.representation.events import EventSequence
+
+State = TypeVar("State")
+
+Choose = Callable[[int, NDArray[np.float32]], int]
+"""Draws a symbol of a field from its logits (symbols,); -inf marks what cannot be drawn."""
+
+Places = Callable[[int], tuple[int, int]]
+"""Position in the bar and length of the bar, in steps, of a step of the piece."""
+
+
+class SequenceModel(ABC, Generic[State]):
+    """A distribution over event sequences of given styles."""
+
+    styles: tuple[str, ...]
+    """Styles it was trained on; any other counts as none."""
+
+    @abstractmethod
+    def log_probabilities(self, sequence: EventSequence, style: str | None) -> NDArray[np.float64]:
+        """Natural log-probability of every field of every row, and of the end: (rows + 1, 5).
+
+        A field that is no choice (see `events`) has 0.
+        """
+
+    @abstractmethod
+    def start(self, prompt: EventSequence | None, style: str | None, places: Places) -> State:
+        """The state after a prompt, or before the first note."""
+
+    @abstractmethod
+    def step(self, state: State, choose: Choose) -> tuple[int, ...]:
+        """Draws the next row, takes it into the state and returns its symbols.
+
+        A row that ends the piece is (END, 0, 0, 0, 0) and leaves the state as it was.
+        """
