@@ -18,7 +18,7 @@ BAR_KINDS: Final = LONGEST_BAR // BAR_UNIT + 1
 
 TIME_WAVELENGTHS: Final = (0.5, 1, 2, 4, 8, 16, 32, 64)
 """In quarter notes. Powers of two, so that a bar or a phrase ago is a full turn of several at once."""
-INDEX_WAVELENGTHS: Final = (4, 16, 64, 512)
+INDEX_WAVELENGTHS: Final = (4, 16, 64, 1024)
 """In notes."""
 PITCH_WAVELENGTHS: Final = (6, 12, 24, 96)
 """In semitones; the octave is a full turn."""
@@ -36,8 +36,11 @@ class ComposerConfig:
     """Attention heads; width / heads must be 32 (one rotary pair for each wavelength)."""
     feed_forward: int = 512
     """Hidden channels of a block's second half."""
-    context: int = 512
-    """Notes that are attended to, the current one included."""
+    context: int = 1024
+    """Notes that the global layers attend to, the current one included. A third of POP909's notes repeat a
+    passage of the same song to the letter, and half of these lie more than 512 notes back."""
+    local: int = 64
+    """Notes that the local layers attend to: every other layer, from the first on."""
     styles: tuple[str, ...] = ("pop", "classical", "chorale")
     """Styles that can be asked for; an unknown or absent one has an embedding of its own."""
 
@@ -45,6 +48,10 @@ class ComposerConfig:
         pairs = len(TIME_WAVELENGTHS) + len(INDEX_WAVELENGTHS) + len(PITCH_WAVELENGTHS)
         if self.width != self.heads * 2 * pairs:
             raise CadenzaError(f"width must be {2 * pairs} times heads, not {self.width} for {self.heads}")
+
+    def reach(self, layer: int) -> int:
+        """Notes that a layer attends to, the current one included."""
+        return self.local if layer % 2 == 0 else self.context
 
 
 @dataclass(frozen=True)

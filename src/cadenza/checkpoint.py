@@ -1,3 +1,105 @@
-class Checkpoint: ...
-def load_checkpoint(): ...
-def save_checkpoint(): ...
+"""Checkpoints: safetensors for the numbers, readable JSON for everything else. No pickle.
+
+A checkpoint is a folder with `model.json` and the files of tensors that it names. The JSON is replaced last
+and in one step, so a folder always holds one whole checkpoint, whenever the writer was killed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from cadenza.errors import CadenzaError
+from cadenza.files import atomic_path
+from cadenza.representation.events import FIELDS
+
+FORMAT: Final = 1
+"""Raised when the meaning of the tensors or of the vocabulary changes."""
+
+Tensors = Mapping[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What `model.json` says."""
+
+    model: str
+    """A name in `cadenza.models.MODELS`."""
+    sizes: dict[str, Any]
+    """The model's configuration."""
+    files: dict[str, str] = field(default_factory=dict)
+    """File of each group of tensors: `weights`, and `optimiser` where training can go on."""
+    corpora: dict[str, str] = field(default_factory=dict)
+    """Digest of each corpus it was trained on, by name."""
+    seed: int = 0
+    step: int = 0
+    """Optimiser steps done."""
+    notes: int = 0
+    """Notes trained on, repetitions counted."""
+    valid: dict[str, float] = field(default_factory=dict)
+    """Nats a note on each corpus's validation split."""
+    progress: dict[str, float] = field(default_factory=dict)
+    """What the training loop needs to go on."""
+    version: str = ""
+    """Of Cadenza."""
+    vocabulary: dict[str, int] = field(default_factory=lambda: {f.name: f.size for f in FIELDS})
+    """Symbols of each field."""
+    format: int = FORMAT
+
+
+def save_checkpoint(folder: Path, checkpoint: Checkpoint, groups: Mapping[str, Tensors]) -> None:
+    """Writes groups of tensors and the JSON that names them; then removes what it no longer names."""
+    folder.mkdir(parents=True, exist_ok=True)
+    files = {group: f"{group}-{checkpoint.step:06d}.safetensors" for group in groups}
+    for group, tensors in groups.items():
+        with atomic_path(folder / files[group]) as beside:
+            save_file({name: np.ascontiguousarray(t) for name, t in tensors.items()}, beside)
+    with atomic_path(folder / "model.json") as beside:
+        beside.write_text(json.dumps(asdict(checkpoint) | {"files": files}, indent=1) + "\n", encoding="utf-8")
+    for path in folder.glob("*.safetensors"):
+        if path.name not in files.values():
+            path.unlink()
+
+
+def load_checkpoint(folder: Path) -> Checkpoint:
+    """What a checkpoint folder's JSON says.
+
+    Raises CadenzaError where there is none, it is damaged, or it was written for another vocabulary.
+    """
+    path = folder / "model.json"
+    try:
+        about = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise CadenzaError(f"{folder} holds no checkpoint: there is no model.json in it") from error
+    except OSError as error:
+        raise CadenzaError(f"cannot read {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise CadenzaError(f"{path} is damaged: {error}") from error
+    found = about.get("format") if isinstance(about, dict) else None
+    if found != FORMAT:
+        raise CadenzaError(f"{folder}: a checkpoint of format {found}, this version reads {FORMAT}; train it anew")
+    try:
+        checkpoint = Checkpoint(**about)
+    except TypeError as error:
+        raise CadenzaError(f"{path} is damaged: {error}") from error
+    ours = {f.name: f.size for f in FIELDS}
+    if checkpoint.vocabulary != ours:
+        raise CadenzaError(f"{folder}: its vocabulary {checkpoint.vocabulary} is not ours, {ours}; train it anew")
+    return checkpoint
+
+
+def load_tensors(folder: Path, checkpoint: Checkpoint, group: str = "weights") -> dict[str, NDArray[Any]]:
+    """A group of a checkpoint's tensors. Raises CadenzaError where its file is absent or damaged."""
+    path = folder / checkpoint.files.get(group, f"{group}.safetensors")
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise CadenzaError(f"cannot read the {group} of the checkpoint {folder}: {error}") from error

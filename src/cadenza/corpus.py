@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 
 from cadenza.errors import CadenzaError
 from cadenza.midi import read_notes
+from cadenza.representation.events import grid_report
 from cadenza.score import DRUM_CHANNEL, Score, Tempo, TimeSignature, Track, note_array
 
 Split = Literal["train", "valid", "test"]
@@ -199,11 +200,12 @@ def _read_pop909(item: Item) -> Score:
     if not len(downbeats):
         return replace(score, time_signatures=(TimeSignature(0, beats_per_bar, 4),))
     # All bars of a song are of one length, so the downbeats agree modulo a bar up to the annotation's jitter.
-    phase = round(float(np.angle(np.exp(2j * np.pi * downbeats / bar).mean())) / (2 * np.pi) * bar) % bar
-    phase = round(phase / quarter) * quarter % bar
+    turn = np.exp(2j * np.pi * (downbeats - grid_report(score).offset) / bar).mean()
+    sixteenth = quarter // 4
+    phase = round(float(np.angle(turn)) / (2 * np.pi) * bar / sixteenth) * sixteenth % bar
     signatures = [TimeSignature(phase, beats_per_bar, 4)]
     if phase:
-        signatures.insert(0, TimeSignature(0, phase // quarter, 4))
+        signatures.insert(0, TimeSignature(0, phase // sixteenth, 16))
     return replace(score, time_signatures=tuple(signatures))
 
 

@@ -28,7 +28,7 @@ from cadenza.files import atomic_path
 from cadenza.representation import events
 from cadenza.representation.events import EventSequence, Grid
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """Raised when prepared arrays of an older version can no longer be read: they are then made anew."""
 
 SHARD: Final = 64
@@ -48,6 +48,11 @@ class Piece:
     stop: int
     content: str
     """Content hash (see `corpus.content_hash`)."""
+
+    @property
+    def notes(self) -> int:
+        """Rows of the piece."""
+        return self.stop - self.start
 
 
 @dataclass(frozen=True)

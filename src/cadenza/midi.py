@@ -1,9 +1,9 @@
-"""MIDI files: the only module that knows their format and the libraries that read them.
+"""MIDI files: the only module that knows their format and the library that reads corpora.
 
 `read_midi` and `write_midi` are for a user's own file and lose nothing: a compact event loop over the bytes,
-because general libraries re-encode or refuse just what has to survive (unknown and malformed meta messages,
-split system-exclusive ones, release velocities, truncated tracks). `read_notes` is for corpora: fast, through
-symusic, and only what the corpus stage needs.
+because mido re-encodes or refuses just what has to survive (split system-exclusive messages, key signatures
+out of range, truncated tracks) and is slower; the tests keep it as a witness. `read_notes` is for corpora:
+fast, through symusic, and only what the corpus stage needs.
 
 Times are in ticks. A file either gives a sane `Score` (0 <= start <= end < 2**31 ticks, at most 24 hours,
 tempo and division above 0) whose `problems` say what was mended, or one `MidiError` of one line.
@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 import struct
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, cast
@@ -46,6 +47,7 @@ MAX_TICK: Final = 2**31 - 1
 MAX_HOURS: Final = 24
 MAX_TRACKS: Final = 65_535
 _MAX_DENOMINATOR_POWER: Final = 8
+_MOST_SENTENCES: Final = 20
 
 _END_OF_TRACK: Final = b"\xff\x2f"
 _TEMPO: Final = b"\xff\x51"
@@ -55,6 +57,12 @@ _CHANGES: Final = frozenset([_TEMPO, _TIME_SIGNATURE, _KEY_SIGNATURE])
 
 _SMPTE_RATES: Final = {24: (24, 1_000_000), 25: (25, 1_000_000), 29: (30, 1_001_000), 30: (30, 1_000_000)}
 """Frames a second in the header: (whole frames in what is read as a quarter, microseconds it lasts)."""
+
+_CLIPPED: Final = "Data bytes above 127, clipped"
+_STRAY: Final = "System messages that do not belong in a file, left out"
+
+_CONTROL_CHANGE: Final = re.compile(rb"[\xb0-\xbf][\x00-\x7f]{2}")
+_TEMPO_CHANGE: Final = re.compile(rb"\xff\x51\x03...", re.DOTALL)
 
 _SIGNATURES: Final = (
     (b"ID3", "an MP3 file"),
@@ -88,16 +96,13 @@ def parse_midi(data: bytes, name: str) -> Score:
     problems = _Problems()
     header = _read_header(data, name, problems)
     readings = [_TrackReading(i, problems) for i in range(len(header.chunks))]
-    left = 2 * MAX_NOTES
-    broken = ""
+    messages = 0
     for reading, (start, stop) in zip(readings, header.chunks, strict=True):
         try:
-            left -= reading.read(data, start, stop, left)
+            messages += reading.read(data, start, stop, 2 * MAX_NOTES - messages)
         except _TooLong:
             raise MidiError(f"{name}: more than {MAX_NOTES} notes: too much for one piece") from None
-        broken = broken or reading.broken
-    if broken and not any(reading.rows for reading in readings):
-        raise MidiError(f"{name}: damaged: {broken}, and no note before it could be read")
+    _refuse_wreck(readings, messages, name, problems)
     tracks = tuple(reading.track() for reading in readings)
     score = Score(
         header.ticks_per_quarter,
@@ -108,6 +113,16 @@ def parse_midi(data: bytes, name: str) -> Score:
         header.midi_format,
     )
     return _checked(score, name, problems)
+
+
+def _refuse_wreck(readings: list[_TrackReading], messages: int, name: str, problems: _Problems) -> None:
+    """Raise MidiError where damage left nothing that is worth keeping."""
+    broken = next((reading.broken for reading in readings if reading.broken), "")
+    if broken and not any(reading.rows for reading in readings):
+        raise MidiError(f"{name}: damaged: {broken}, and no note could be read")
+    nonsense = problems.number(_CLIPPED) + problems.number(_STRAY)
+    if nonsense > max(10, messages / 20):
+        raise MidiError(f"{name}: damaged: {nonsense} of its {messages} messages make no sense")
 
 
 class _Problems:
@@ -123,8 +138,14 @@ class _Problems:
         if times:
             self._counts[what] = self._counts.get(what, 0) + times
 
+    def number(self, what: str) -> int:
+        return self._counts.get(what, 0)
+
     def sentences(self) -> tuple[str, ...]:
-        return tuple(f"{what}: {n}." if n else f"{what}." for what, n in self._counts.items())
+        told = [f"{what}: {n}." if n else f"{what}." for what, n in self._counts.items()]
+        if len(told) > _MOST_SENTENCES:
+            told[_MOST_SENTENCES - 1 :] = [f"And {len(told) - _MOST_SENTENCES + 1} problems more."]
+        return tuple(told)
 
 
 @dataclass(frozen=True)
@@ -188,7 +209,7 @@ def _read_header(data: bytes, name: str, problems: _Problems) -> _Header:
     if division == 0:
         raise MidiError(f"{name}: the header says 0 ticks a quarter note, so nothing in it has a time")
     ticks_per_quarter, smpte_quarter = _division(division, name, problems)
-    chunks = _find_tracks(data, start + 8 + max(size, 6), problems)
+    chunks = _find_tracks(data, start + 8 + max(size, 6), promised, problems)
     if not chunks:
         raise MidiError(f"{name}: a MIDI header and no track after it: truncated at byte {len(data)}?")
     if len(chunks) != promised:
@@ -201,18 +222,18 @@ def _what_it_is(data: bytes) -> str:
     if not data:
         return "empty file"
     if data[:4] == b"RIFF":
-        kind = "a WAV file" if data[8:12] == b"WAVE" else "a RIFF file without MIDI in it"
-        return f"this is {kind}, not MIDI"
+        kind = "a WAV file" if data[8:12] == b"WAVE" else "another RIFF file"
+        return f"this is not MIDI but {kind}"
     if not any(data):
         return "nothing but zero bytes"
     for start, what in _SIGNATURES:
         if data.lstrip().startswith(start):
-            return f"this is {what}, not MIDI"
+            return f"this is not MIDI but {what}"
     if data[:4] == b"MTrk":
         return "a MIDI track without the header that belongs before it"
     head = data[:512]
     if all(byte >= 32 or byte in b"\t\n\r\f" for byte in head) and head.isascii():
-        return "this is a text file, not MIDI"
+        return "this is not MIDI but a text file"
     return "this is not a MIDI file: it has no MThd header"
 
 
@@ -241,12 +262,15 @@ def _format(midi_format: int, tracks: int, problems: _Problems) -> int:
     return 2 if midi_format == 2 else 1
 
 
-def _find_tracks(data: bytes, at: int, problems: _Problems) -> tuple[tuple[int, int], ...]:
-    """The places of the track chunks; a wrong length or junk between is stepped over to the next `MTrk`."""
+def _find_tracks(data: bytes, at: int, promised: int, problems: _Problems) -> tuple[tuple[int, int], ...]:
+    """The places of the track chunks; a wrong length or junk between is stepped over to the next `MTrk`.
+
+    After as many tracks as were promised, junk is the end: often the rest of a longer file once in its place.
+    """
     chunks: list[tuple[int, int]] = []
     while at < len(data) and len(chunks) < MAX_TRACKS:
         if data[at : at + 4] != b"MTrk":
-            at = _after_foreign_chunk(data, at, problems)
+            at = _after_foreign_chunk(data, at, len(chunks) < promised, problems)
             continue
         start = at + 8
         at = start + int.from_bytes(data[at + 4 : start])
@@ -262,14 +286,14 @@ def _find_tracks(data: bytes, at: int, problems: _Problems) -> tuple[tuple[int, 
     return tuple(chunks)
 
 
-def _after_foreign_chunk(data: bytes, at: int, problems: _Problems) -> int:
+def _after_foreign_chunk(data: bytes, at: int, more_tracks: bool, problems: _Problems) -> int:
     """Where to go on after something that is not a track: a chunk of another kind, or junk."""
     if data[at : at + 4].isalpha() and len(data) >= at + 8:
         end = at + 8 + int.from_bytes(data[at + 4 : at + 8])
         if _ends_well(data, at + 8, end):
             problems.say(f"A chunk {data[at : at + 4].decode('ascii')!r} that is not a track was left out")
             return end
-    following = data.find(b"MTrk", at + 1)
+    following = data.find(b"MTrk", at + 1) if more_tracks else -1
     end = len(data) if following < 0 else following
     problems.count("Bytes of junk between or after the tracks", end - at)
     return end
@@ -323,7 +347,7 @@ def _messages(chunk: bytes, problems: _Problems) -> Iterator[tuple[int, bytes]]:
         if len(body) < size:
             raise _Broken(begin, "the track ends in the middle of a message")
         if not body.isascii():
-            problems.count("Data bytes above 127, clipped", sum(byte > 127 for byte in body))
+            problems.count(_CLIPPED, sum(byte > 127 for byte in body))
             body = bytes(min(byte, 127) for byte in body)
         yield tick, bytes((status,)) + body
 
@@ -388,7 +412,7 @@ class _TrackReading:
         elif message[:2] in _CHANGES:
             self._change(tick, message[:2], message[2:])
         elif message[0] >= 0xF0 and message[0] not in (0xF0, 0xF7, 0xFF):
-            self.problems.count("System messages that do not belong in a file, left out")
+            self.problems.count(_STRAY)
         else:
             self.events.append(Event(tick, message))
 
@@ -471,16 +495,17 @@ def _tempo_map(header: _Header, tempos: list[Tempo], problems: _Problems) -> tup
 
 def _checked(score: Score, name: str, problems: _Problems) -> Score:
     """The score with its problems, or MidiError where no music of sane size came out."""
-    if len(score.notes) > MAX_NOTES:
-        raise MidiError(f"{name}: {len(score.notes)} notes, more than the {MAX_NOTES} allowed")
+    notes = sum(len(track.notes) for track in score.tracks)
+    if notes > MAX_NOTES:
+        raise MidiError(f"{name}: {notes} notes, more than the {MAX_NOTES} allowed")
     changes = [c.tick for c in (*score.tempos, *score.time_signatures, *score.key_signatures)]
     last = max([score.length, *changes])
     if last > MAX_TICK:
         raise MidiError(f"{name}: reaches tick {last}, more than 2^31 - 1: damaged times?")
-    hours = float(score.seconds(last)) / 3600
-    if hours > MAX_HOURS:
-        raise MidiError(f"{name}: lasts {hours:.1f} hours, more than the {MAX_HOURS} allowed")
-    if not len(score.notes):
+    seconds = float(score.seconds(last))
+    if seconds > MAX_HOURS * 3600:
+        raise MidiError(f"{name}: lasts {seconds:.0f} seconds, more than {MAX_HOURS} hours: damaged times?")
+    if not notes:
         problems.say("There are no notes")
     return replace(score, problems=problems.sentences())
 
@@ -519,7 +544,7 @@ def _why_not(error: OSError, target: Path) -> str:
 def midi_bytes(score: Score) -> bytes:
     """A Score as the bytes of a MIDI file, always the same for the same Score.
 
-    `parse_midi(midi_bytes(s)) == s` for every Score that a file can hold exactly: at least one track, and only
+    `parse_midi(midi_bytes(s)) == s` for every Score that a file can hold exactly: at least one track, only
     one in type 0; events in order of time; tempos and signatures in order of (tick, track), in tracks that
     exist and not after their end; of two notes of one pitch, channel and track the first to begin ends first.
 
@@ -644,7 +669,8 @@ def read_notes(path: str | os.PathLike[str]) -> Score:
     try:
         parts = [_corpus_part(data[start:stop], problems) for start, stop in header.chunks]
     except (RuntimeError, ValueError, OverflowError, IndexError, MemoryError) as error:
-        raise MidiError(f"{name}: damaged: {str(error).splitlines()[0]}") from error
+        why = str(error).partition("\n")[0].removeprefix("MiniMidi: ").removesuffix(": iostream error")
+        raise MidiError(f"{name}: damaged: {why}") from error
     score = Score(
         header.ticks_per_quarter,
         tuple(track for part in parts for track in part.tracks),
@@ -668,7 +694,7 @@ def _corpus_part(chunk: bytes, problems: _Problems) -> Score:
     file = _chunk(b"MThd", struct.pack(">HHH", 0, 1, 480)) + _chunk(b"MTrk", chunk)
     parsed: Any = symusic.Score.from_midi(file, sanitize_data=True)
     tracks = [_corpus_track(track) for track in parsed.tracks]
-    if not tracks and SUSTAIN in chunk:
+    if not tracks and _CONTROL_CHANGE.search(_TEMPO_CHANGE.sub(b"", chunk)):
         tracks = _pedal_tracks(chunk)
     return Score(
         480,
@@ -700,11 +726,19 @@ def _corpus_track(track: Any) -> Track:
     notes["end"] = columns["time"].astype(np.int64) + columns["duration"]
     notes["pitch"], notes["velocity"] = columns["pitch"], columns["velocity"]
     notes["channel"], notes["release"] = channel, 64
-    pedal = [(tick, value) for tick, number, value in _records(track.controls) if number == SUSTAIN]
-    return Track.named(track.name, notes, _pedal_events(pedal, channel), program=int(track.program))
+    program = Event(0, bytes((0xC0 | channel, track.program)))
+    controls = _columns(track.controls)
+    pedal = controls["number"] == SUSTAIN
+    moves = zip(controls["time"][pedal].tolist(), controls["value"][pedal].tolist(), strict=True)
+    events = (_name_event(track.name), program, *_pedal_events(moves, channel))
+    return Track(note_array(notes), events)
 
 
-def _pedal_events(moves: list[tuple[int, int]], channel: int) -> list[Event]:
+def _name_event(name: str) -> Event:
+    return Event(0, b"\xff\x03" + name.encode("latin-1", "replace"))
+
+
+def _pedal_events(moves: Iterable[tuple[int, int]], channel: int) -> list[Event]:
     """Sustain pedal as events, from (tick, value)."""
     return [Event(tick, bytes((0xB0 | channel, SUSTAIN, value))) for tick, value in moves]
 
@@ -714,8 +748,9 @@ def _pedal_tracks(chunk: bytes) -> list[Track]:
     reading = _TrackReading(0, _Problems())
     reading.read(chunk, 0, len(chunk), 2 * MAX_NOTES)
     track = reading.track()
-    moves = [(tick, value) for tick, channel, value in track.controls(SUSTAIN).tolist() if channel != DRUM_CHANNEL]
-    return [Track.named(track.name, track.notes, _pedal_events(moves, 0))] if moves else []
+    rows: list[list[int]] = track.controls(SUSTAIN).tolist()
+    moves = [(tick, value) for tick, channel, value in rows if channel != DRUM_CHANNEL]
+    return [Track(track.notes, (_name_event(track.name), *_pedal_events(moves, 0)))] if moves else []
 
 
 def _corpus_tempos(parsed: Any, problems: _Problems) -> tuple[Tempo, ...]:

@@ -11,27 +11,26 @@ import json
 import math
 import time
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, TypeVar
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from cadenza.architecture import ComposerConfig, EventLSTMConfig, style_index
-from cadenza.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from cadenza.dataset import Augmentation, Prepared, Windows, WindowSource, evaluation_windows, prepare, stacked
+from cadenza import __version__
+from cadenza.checkpoint import Checkpoint, load_checkpoint, load_tensors, save_checkpoint
+from cadenza.dataset import Augmentation, Prepared, Windows, WindowSource, prepare, window
 from cadenza.errors import CadenzaError
-from cadenza.files import atomic_path
 from cadenza.models.base import EventBatch, EventModel
 from cadenza.models.composer import Composer
 from cadenza.models.event_lstm import EventLSTM
 
 Config = TypeVar("Config")
 
-MODELS: Final = {"composer": (ComposerConfig, Composer), "event_lstm": (EventLSTMConfig, EventLSTM)}
+TRAINABLE: Final = {"composer": (ComposerConfig, Composer), "event_lstm": (EventLSTMConfig, EventLSTM)}
 """What a recipe's `[model] name` can be: the sizes and the model."""
 
 
@@ -81,8 +80,8 @@ class TrainingConfig:
     """Steps between validations."""
     validation_windows: int = 64
     """At most so many windows of each corpus's validation split, evenly spaced."""
-    save_every: int = 100
-    """Steps between checkpoints to resume from."""
+    log_every: int = 25
+    """Steps between lines of the log."""
     patience: int = 12
     """Validations without a better one after which it stops early."""
 
@@ -92,7 +91,7 @@ class Recipe:
     """One experiment."""
 
     model: str = "composer"
-    """A name in MODELS."""
+    """A name in TRAINABLE."""
     sizes: Any = field(default_factory=ComposerConfig)
     """The model's own configuration."""
     data: DataConfig = field(default_factory=DataConfig)
@@ -133,11 +132,11 @@ def recipe_from(table: Mapping[str, Any], where: str) -> Recipe:
         raise CadenzaError(f"{where}: unknown section {min(unknown)!r}; there are data, model and training")
     model = dict(table.get("model", {}))
     name = model.pop("name", "composer")
-    if name not in MODELS:
-        raise CadenzaError(f"{where}: unknown model {name!r}; known are {', '.join(MODELS)}")
+    if name not in TRAINABLE:
+        raise CadenzaError(f"{where}: unknown model {name!r}; known are {', '.join(TRAINABLE)}")
     return Recipe(
         name,
-        _filled(MODELS[name][0], model, f"{where}: model"),
+        _filled(TRAINABLE[name][0], model, f"{where}: model"),
         _filled(DataConfig, table.get("data", {}), f"{where}: data"),
         _filled(TrainingConfig, table.get("training", {}), f"{where}: training"),
     )
@@ -162,8 +161,8 @@ def _filled(kind: type[Config], table: Mapping[str, Any], where: str) -> Config:
     return kind(**values)
 
 
-def torch_batch(windows: Windows, style_index: Callable[[str], int]) -> EventBatch:
-    """Windows as tensors."""
+def torch_batch(windows: Windows, styles: tuple[str, ...]) -> EventBatch:
+    """Windows as tensors, for a model that knows the given styles."""
     return EventBatch(
         rows=torch.from_numpy(windows.rows),
         places=torch.from_numpy(windows.places),
@@ -171,7 +170,7 @@ def torch_batch(windows: Windows, style_index: Callable[[str], int]) -> EventBat
         is_start=torch.from_numpy(windows.is_start),
         next_rows=torch.from_numpy(windows.next_rows),
         next_places=torch.from_numpy(windows.next_places),
-        style=torch.tensor([style_index(style) for style in windows.styles]),
+        style=torch.tensor([style_index(styles, style) for style in windows.styles]),
         weight=torch.from_numpy(windows.weight),
     )
 
@@ -198,76 +197,167 @@ def make_optimisers(model: nn.Module, config: TrainingConfig) -> list[torch.opti
 
 
 def rate_factor(step: int, config: TrainingConfig) -> float:
-    """Share of the full learning rate at a step: a rise, a plateau, a straight fall."""
+    """Share of the full learning rate at a step: a rise, a plateau, a straight fall to zero."""
     falling = max(1.0, config.steps * config.cooldown)
     return min(1.0, (step + 1) / max(1, config.warmup), (config.steps - step) / falling)
 
 
 @torch.no_grad()
-def validate(model: EventModel, corpora: tuple[Prepared, ...], config: DataConfig, most: int) -> dict[str, float]:
-    """Nats a note on the validation split of each corpus, over at most `most` evenly spaced windows of each."""
+def validate(model: EventModel, styles: tuple[str, ...], held_out: Mapping[str, list[Windows]]) -> dict[str, float]:
+    """Nats a note on the windows of each corpus."""
     model.eval()
     result: dict[str, float] = {}
-    for corpus in corpora:
-        result[corpus.name] = _nats_a_note(model, list(_validation(corpus, config.window, most)))
+    for name, windows in held_out.items():
+        nats = notes = 0.0
+        for one in windows:
+            batch = torch_batch(one, styles)
+            nats -= float((model(batch).sum(-1) * batch.weight).sum())
+            notes += float(batch.weight.sum())
+        result[name] = round(nats / notes, 4)
     model.train()
     return result
 
 
-def _validation(corpus: Prepared, length: int, most: int) -> Iterator[Windows]:
-    pieces = corpus.side("valid")
-    places = [(p, first) for p in pieces for first in range(0, max(1, p.stop - p.start + 1 - length // 2), length)]
-    step = max(1, math.ceil(len(places) / most))
-    for piece, first in places[::step]:
-        yield _window_of(corpus, piece, first, length)
+def validation_windows(corpus: Prepared, length: int, most: int) -> list[Windows]:
+    """At most `most` windows of the validation split, evenly spaced, one from the beginning of each piece on."""
+    places = [
+        (piece, first)
+        for piece in corpus.side("valid")
+        for first in range(0, max(1, piece.stop - piece.start + 1 - length // 2), length)
+    ]
+    chosen = places[:: max(1, math.ceil(len(places) / most))]
+    return [window(corpus.sequence(piece), first, length, corpus.style) for piece, first in chosen]
 
 
-def _window_of(corpus: Prepared, piece: Any, first: int, length: int) -> Windows:
-    from cadenza.dataset import window
+class Run:
+    """A model in training, with all that a checkpoint of it must hold."""
 
-    return window(corpus.sequence(piece), first, length, corpus.style)
+    def __init__(self, recipe: Recipe, folder: Path) -> None:
+        config = recipe.training
+        torch.set_num_threads(config.threads)
+        torch.manual_seed(config.seed)
+        self.recipe, self.folder = recipe, folder
+        self.corpora = tuple(prepare(name) for name in recipe.data.corpora)
+        shares = recipe.data.shares or tuple(float(sum(p.notes for p in c.side("train"))) for c in self.corpora)
+        self.source = WindowSource(
+            self.corpora, shares, recipe.data.window, config.batch, recipe.data.augmentation, config.seed
+        )
+        self.held_out = {
+            c.name: validation_windows(c, recipe.data.window, config.validation_windows) for c in self.corpora
+        }
+        self.model: EventModel = TRAINABLE[recipe.model][1](recipe.sizes)
+        self.optimisers = make_optimisers(self.model, config)
+        self.step, self.notes, self.best, self.since = 0, 0, math.inf, 0
+        self.valid: dict[str, float] = {}
+        self.seconds = 0.0
+        if (folder / "last" / "model.json").exists():
+            self._resume()
 
+    def _resume(self) -> None:
+        last = self.folder / "last"
+        checkpoint = load_checkpoint(last)
+        if checkpoint.sizes != json.loads(json.dumps(asdict(self.recipe.sizes))):
+            raise CadenzaError(f"{last} holds a model of other sizes; name another folder or remove it")
+        tensors = {k: torch.from_numpy(v) for k, v in load_tensors(last, checkpoint).items()}
+        self.model.load_state_dict(tensors)
+        _set_optimiser_tensors(self.optimisers, load_tensors(last, checkpoint, "optimiser"))
+        self.step, self.notes, self.valid = checkpoint.step, checkpoint.notes, checkpoint.valid
+        self.best, self.since = checkpoint.progress["best"], int(checkpoint.progress["since"])
+        self.seconds = checkpoint.progress["seconds"]
 
-def _nats_a_note(model: EventModel, windows: list[Windows], batch: int = 8) -> float:
-    total, notes = 0.0, 0.0
-    for i in range(0, len(windows), batch):
-        part = torch_batch(stacked(windows[i : i + batch]), lambda s: style_index(model.config.styles, s))
-        total -= float((model(part).sum(-1) * part.weight).sum())
-        notes += float(part.weight.sum())
-    return total / notes
+    def save(self, name: str) -> None:
+        """Writes the checkpoint `last` (to go on from) or `best` (weights only)."""
+        checkpoint = Checkpoint(
+            model=self.recipe.model,
+            sizes=asdict(self.recipe.sizes),
+            corpora={c.name: c.digest for c in self.corpora},
+            seed=self.recipe.training.seed,
+            step=self.step,
+            notes=self.notes,
+            valid=self.valid,
+            progress={"best": self.best, "since": self.since, "seconds": round(self.seconds, 1)},
+            version=__version__,
+        )
+        groups = {"weights": {k: v.detach().numpy() for k, v in self.model.state_dict().items()}}
+        if name == "last":
+            groups["optimiser"] = _optimiser_tensors(self.optimisers)
+        save_checkpoint(self.folder / name, checkpoint, groups)
+
+    def advance(self) -> float:
+        """One optimiser step; the mean loss of its batch in nats a note."""
+        config, styles = self.recipe.training, self.recipe.sizes.styles
+        for group in (g for optimiser in self.optimisers for g in optimiser.param_groups):
+            group["lr"] = group["initial_lr"] * rate_factor(self.step, config)
+        batch = torch_batch(self.source.draw(self.step), styles)
+        with torch.autocast("cpu", torch.bfloat16, enabled=config.precision == "bfloat16"):
+            log_probabilities = self.model(batch)
+        notes = batch.weight.sum()
+        loss = -(log_probabilities.sum(-1) * batch.weight).sum() / notes
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.model.parameters(), config.clip)
+        for optimiser in self.optimisers:
+            optimiser.step()
+            optimiser.zero_grad(set_to_none=True)
+        self.step += 1
+        self.notes += int(notes)
+        return loss.item()
+
+    def check(self) -> None:
+        """Validates; keeps the best."""
+        self.valid = validate(self.model, self.recipe.sizes.styles, self.held_out)
+        mean = sum(self.valid.values()) / len(self.valid)
+        self.since = 0 if mean < self.best else self.since + 1
+        if mean < self.best:
+            self.best = mean
+            self.save("best")
 
 
 def train(recipe: Recipe, folder: Path, on_event: Callable[[dict[str, Any]], None] = lambda event: None) -> None:
-    """Trains until the recipe's steps are done or validation stops improving; resumes what `folder` holds."""
+    """Trains until the recipe's steps are done or validation stops improving; resumes what `folder` holds.
+
+    `on_event` is told of every line of the log. Interrupted, it saves before it lets the interrupt through.
+    """
     config = recipe.training
-    torch.set_num_threads(config.threads)
-    torch.manual_seed(config.seed)
-    corpora = tuple(prepare(name) for name in recipe.data.corpora)
-    shares = recipe.data.shares or tuple(float(sum(p.stop - p.start for p in c.side("train"))) for c in corpora)
-    source = WindowSource(corpora, shares, recipe.data.window, config.batch, recipe.data.augmentation, config.seed)
-    model = MODELS[recipe.model][1](recipe.sizes)
-    optimisers = make_optimisers(model, config)
+    run = Run(recipe, folder)
     folder.mkdir(parents=True, exist_ok=True)
-    best, since = math.inf, 0
-    cpu, begun = time.process_time(), time.perf_counter()
-    with (folder / "log.jsonl").open("a") as log:
-        for step in range(config.steps):
-            for optimiser in optimisers:
-                for group in optimiser.param_groups:
-                    group["lr"] = group["initial_lr"] * rate_factor(step, config)
-            batch = torch_batch(source.draw(step), lambda s: style_index(recipe.sizes.styles, s))
-            with torch.autocast("cpu", torch.bfloat16, enabled=config.precision == "bfloat16"):
-                logp = model(batch)
-            loss = -(logp.sum(-1) * batch.weight).sum() / batch.weight.sum()
-            loss.backward()
-            nn.utils.clip_grad_norm_(model.parameters(), config.clip)
-            for optimiser in optimisers:
-                optimiser.step()
-                optimiser.zero_grad(set_to_none=True)
-            event: dict[str, Any] = {"step": step + 1, "loss": round(loss.item(), 4)}
-            if (step + 1) % config.validate_every == 0 or step + 1 == config.steps:
-                event["valid"] = validate(model, corpora, recipe.data, config.validation_windows)
-                event["seconds"] = round(time.perf_counter() - begun)
-                event["cpu"] = round(time.process_time() - cpu)
-                log.write(json.dumps(event) + "\n"); log.flush()
+    begun = time.perf_counter() - run.seconds
+    with (folder / "log.jsonl").open("a", encoding="utf-8") as log:
+        try:
+            while run.step < config.steps and run.since < config.patience:
+                loss = run.advance()
+                run.seconds = time.perf_counter() - begun
+                last = run.step == config.steps
+                if run.step % config.log_every and run.step % config.validate_every and not last:
+                    continue
+                event: dict[str, Any] = {"step": run.step, "loss": round(loss, 4), "notes": run.notes}
+                if run.step % config.validate_every == 0 or last:
+                    run.check()
+                    run.save("last")
+                    event["valid"] = run.valid
+                event["seconds"] = round(run.seconds, 1)
+                log.write(json.dumps(event) + "\n")
+                log.flush()
                 on_event(event)
+        except KeyboardInterrupt:
+            run.save("last")
+            raise
+
+
+def _optimiser_tensors(optimisers: list[torch.optim.Optimizer]) -> dict[str, Any]:
+    """The optimisers' state as flat arrays: `optimiser.parameter.name`."""
+    return {
+        f"{i}.{parameter}.{name}": value.detach().numpy()
+        for i, optimiser in enumerate(optimisers)
+        for parameter, state in optimiser.state_dict()["state"].items()
+        for name, value in state.items()
+    }
+
+
+def _set_optimiser_tensors(optimisers: list[torch.optim.Optimizer], tensors: Mapping[str, Any]) -> None:
+    for i, optimiser in enumerate(optimisers):
+        state: dict[int, dict[str, Tensor]] = {}
+        for key, value in tensors.items():
+            owner, parameter, name = key.split(".")
+            if int(owner) == i:
+                state.setdefault(int(parameter), {})[name] = torch.from_numpy(value)
+        optimiser.load_state_dict(optimiser.state_dict() | {"state": state})

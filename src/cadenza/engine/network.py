@@ -138,20 +138,19 @@ class NumpyComposer(SequenceModel[ComposerState]):
         notes, heads = len(x), self.config.heads
         self._make_room(state, notes)
         begin, end = state.filled, state.filled + notes
-        # Note t sees the last `context` notes up to itself.
         ages = np.arange(begin, end)[:, None] - np.arange(end)
-        hidden = (ages < 0) | (ages >= self.config.context)
-        bias = np.where(hidden, -np.inf, 0).astype(np.float32) if notes > 1 else None
         scale = np.float32((self.config.width // heads) ** -0.5)
         for i, block in enumerate(self._blocks):
             qkv = (norm(x) @ block.query_key_value).reshape(notes, 3, heads, -1).transpose(1, 2, 0, 3)
-            keys, values = state.keys[i], state.values[i]
-            keys[:, begin:end] = rotate(norm(qkv[1]), cos, sin)
-            values[:, begin:end] = qkv[2]
-            scores = (rotate(norm(qkv[0]), cos, sin) * scale) @ keys[:, :end].transpose(0, 2, 1)
-            if bias is not None:
-                scores += bias
-            mixed = softmax(scores) @ values[:, :end]
+            state.keys[i, :, begin:end] = rotate(norm(qkv[1]), cos, sin)
+            state.values[i, :, begin:end] = qkv[2]
+            reach = self.config.reach(i)
+            seen = slice(max(0, begin + 1 - reach), end)
+            scores = (rotate(norm(qkv[0]), cos, sin) * scale) @ state.keys[i, :, seen].transpose(0, 2, 1)
+            if notes > 1:
+                age = ages[:, seen]
+                scores += np.where((age < 0) | (age >= reach), -np.inf, 0).astype(np.float32)
+            mixed = softmax(scores) @ state.values[i, :, seen]
             x = x + mixed.transpose(1, 0, 2).reshape(notes, -1) @ block.out
             x = x + np.square(np.maximum(norm(x) @ block.up, 0)) @ block.down
         state.filled, state.count = end, state.count + notes

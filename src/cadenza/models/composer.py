@@ -22,10 +22,11 @@ from cadenza.representation.events import STEPS_PER_QUARTER
 class Block(nn.Module):
     """Attention with normalised, rotated queries and keys, then a squared-ReLU feed-forward layer."""
 
-    def __init__(self, config: ComposerConfig) -> None:
+    def __init__(self, config: ComposerConfig, layer: int) -> None:
         super().__init__()
         width = config.width
         self.heads = config.heads
+        self.local = config.local if config.reach(layer) == config.local else None
         self.query_key_value = nn.Linear(width, 3 * width, bias=False)
         self.out = nn.Linear(width, width, bias=False)
         self.up = nn.Linear(width, config.feed_forward, bias=False)
@@ -37,9 +38,31 @@ class Block(nn.Module):
         batch, time, width = x.shape
         qkv = self.query_key_value(norm(x)).view(batch, time, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
         query, key = rotate(norm(qkv[0]), cos, sin), rotate(norm(qkv[1]), cos, sin)
-        mixed = F.scaled_dot_product_attention(query, key, qkv[2], is_causal=True)
+        if self.local is None:
+            mixed = F.scaled_dot_product_attention(query, key, qkv[2], is_causal=True)
+        else:
+            mixed = local_attention(query, key, qkv[2], self.local)
         x = x + self.out(mixed.transpose(1, 2).reshape(batch, time, width))
         return x + self.down(F.relu(self.up(norm(x))).square())
+
+
+def local_attention(query: Tensor, key: Tensor, value: Tensor, reach: int) -> Tensor:
+    """Attention of each note to the last `reach` up to itself, in blocks of that length.
+
+    All (batch, heads, time, size). A block sees itself and the one before: time times 2 * reach products
+    instead of time squared.
+    """
+    batch, heads, time, size = query.shape
+    blocks = -(-time // reach)
+    padding = (0, 0, 0, blocks * reach - time)
+    query, key, value = (F.pad(x, padding).reshape(-1, blocks, reach, size) for x in (query, key, value))
+    key, value = (torch.cat([F.pad(x, (0, 0, 0, 0, 1, 0))[:, :-1], x], dim=2) for x in (key, value))
+    age = torch.arange(reach)[:, None] + reach - torch.arange(2 * reach)
+    hidden = ((age < 0) | (age >= reach)).expand(blocks, -1, -1).clone()
+    hidden[0, :, :reach] = True
+    scores = (query * size**-0.5) @ key.transpose(-1, -2)
+    mixed = scores.masked_fill(hidden, -torch.inf).softmax(-1).to(value.dtype) @ value
+    return mixed.view(batch, heads, blocks * reach, size)[:, :, :time]
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
@@ -54,7 +77,7 @@ class Composer(EventModel):
     def __init__(self, config: ComposerConfig) -> None:
         super().__init__(config.width, config.styles)
         self.config = config
-        self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
+        self.blocks = nn.ModuleList(Block(config, layer) for layer in range(config.layers))
         self.register_buffer("frequencies", torch.from_numpy(rotary_frequencies()).float(), persistent=False)
 
     def trunk(self, batch: EventBatch) -> Tensor:
