@@ -7,20 +7,38 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from cadenza.compose import continue_, generate
+    from cadenza.compose import Wish, continue_, generate, load_model
+    from cadenza.engine.constraints import Constraints
+    from cadenza.engine.sampler import Sampling
     from cadenza.errors import CadenzaError
     from cadenza.midi import read_midi, write_midi
     from cadenza.score import Score
 
 __version__ = "0.1.0"
 
-__all__ = ["CadenzaError", "Score", "__version__", "continue_", "generate", "read_midi", "write_midi"]
+__all__ = [
+    "CadenzaError",
+    "Constraints",
+    "Sampling",
+    "Score",
+    "Wish",
+    "__version__",
+    "continue_",
+    "generate",
+    "load_model",
+    "read_midi",
+    "write_midi",
+]
 
 _HOMES = {
     "CadenzaError": "cadenza.errors",
+    "Constraints": "cadenza.engine.constraints",
+    "Sampling": "cadenza.engine.sampler",
     "Score": "cadenza.score",
+    "Wish": "cadenza.compose",
     "continue_": "cadenza.compose",
     "generate": "cadenza.compose",
+    "load_model": "cadenza.compose",
     "read_midi": "cadenza.midi",
     "write_midi": "cadenza.midi",
 }

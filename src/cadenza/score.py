@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Final, Self, TypeVar
+from typing import Final, Self, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,7 +59,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Tempo:
-    """From `tick` on, a quarter note lasts `microseconds` (1 to 2**24 - 1). `track`: where the file had it."""
+    """From `tick` on, a quarter note lasts `microseconds`, 1 to 2**24 - 1. `track`: where the file had it."""
 
     tick: int
     microseconds: int
@@ -72,7 +72,11 @@ class Tempo:
 
     @classmethod
     def from_qpm(cls, tick: int, qpm: float) -> Self:
-        return cls(tick, round(60e6 / qpm))
+        """A tempo in quarter notes a minute. Raises ValueError outside 3.58 to 60 million, which MIDI can hold."""
+        microseconds = round(60e6 / qpm) if qpm > 0 else 0
+        if not 1 <= microseconds < 1 << 24:
+            raise ValueError(f"no tempo for MIDI: {qpm:g} quarter notes a minute")
+        return cls(tick, microseconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +105,32 @@ class KeySignature:
         """Pitch class of the tonic, 0 for C."""
         return (self.sharps * 7 + (9 if self.minor else 0)) % 12
 
+    @property
+    def name(self) -> str:
+        """The key in words: "C minor", "F♯ major"."""
+        fifths = self.sharps + (4 if self.minor else 1)
+        accidentals = fifths // 7
+        sign = "♯" * accidentals if accidentals > 0 else "♭" * -accidentals
+        return f"{'FCGDAEB'[fifths % 7]}{sign} {'minor' if self.minor else 'major'}"
+
+    def transposed(self, semitones: int) -> KeySignature:
+        """The key moved, spelled with at most five flats or six sharps unless it comes back to itself."""
+        if semitones % 12 == 0:
+            return self
+        return replace(self, sharps=(self.sharps + 7 * semitones + 5) % 12 - 5)
+
+
 Change = TypeVar("Change", Tempo, TimeSignature, KeySignature)
 
 
 def note_array(rows: Iterable[Sequence[int]] | Notes, channel: int = 0) -> Notes:
-    """A sorted, read-only array of dtype `NOTE` from (pitch, start, end, velocity) tuples or another array."""
+    """A sorted, read-only array of dtype `NOTE` from (pitch, start, end, velocity) tuples or another array.
+
+    `channel` is that of tuples; an array has its own. Notes of one start and pitch are sorted by their end.
+    """
+    notes: Notes
     if isinstance(rows, np.ndarray):
-        notes = rows.astype(NOTE)
+        notes = cast("Notes", rows).astype(NOTE)
     else:
         table = [(start, end, pitch, velocity, channel, 64) for pitch, start, end, velocity in rows]
         notes = np.array(table, dtype=NOTE)
@@ -118,12 +141,20 @@ def note_array(rows: Iterable[Sequence[int]] | Notes, channel: int = 0) -> Notes
 
 @dataclass(frozen=True, eq=False)
 class Track:
-    """One track of a file: its notes, and every other message verbatim and in file order."""
+    """One track of a file: its notes, and every other message verbatim and in file order.
+
+    Notes that could still be written to are copied, sorted and frozen. Tracks are equal where they sound the
+    same and last as long, however their `end` says so.
+    """
 
     notes: Notes
     events: tuple[Event, ...] = ()
     end: int = 0
     """Tick of the end-of-track message; what sounds or happens later extends it."""
+
+    def __post_init__(self) -> None:
+        if self.notes.flags.writeable:
+            object.__setattr__(self, "notes", note_array(self.notes))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Track):
@@ -133,6 +164,9 @@ class Track:
             and self.events == other.events
             and self.length == other.length
         )
+
+    def __hash__(self) -> int:
+        return hash((self.notes.tobytes(), self.events, self.length))
 
     @property
     def length(self) -> int:
@@ -164,7 +198,9 @@ class Track:
         return np.array(rows, dtype=np.int64).reshape(-1, 3)
 
     @classmethod
-    def named(cls, name: str, notes: Notes, events: Sequence[Event] = (), *, program: int | None = None) -> Self:
+    def named(
+        cls, name: str, notes: Notes, events: Sequence[Event] = (), *, program: int | None = None
+    ) -> Self:
         """A new track with a name and, if given, a program for each channel its notes use."""
         head = [Event(0, b"\xff\x03" + name.encode("latin-1", "replace"))]
         if program is not None:
@@ -224,7 +260,9 @@ class Score:
     @cached_property
     def pitched_notes(self) -> Notes:
         """Every note that is not on the drum channel, sorted."""
-        return self.notes[self.notes["channel"] != DRUM_CHANNEL]
+        notes = self.notes[self.notes["channel"] != DRUM_CHANNEL]
+        notes.flags.writeable = False
+        return notes
 
     @cached_property
     def _tempo_map(self) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
@@ -239,7 +277,7 @@ class Score:
         """Times in seconds of times in ticks, along the tempo map."""
         at, seconds, rate = self._tempo_map
         ticks = np.asarray(ticks)
-        i = np.searchsorted(at, ticks, side="right") - 1
+        i = np.maximum(np.searchsorted(at, ticks, side="right") - 1, 0)
         return seconds[i] + (ticks - at[i]) * rate[i]
 
     def ticks(self, seconds: NDArray[np.floating] | float) -> NDArray[np.int64]:
@@ -255,9 +293,9 @@ class Score:
         return float(self.seconds(self.length))
 
     def metre_at(self, tick: int) -> TimeSignature:
-        """The time signature in force at a tick."""
-        before = [s for s in self.time_signatures if s.tick <= tick]
-        return max(before, key=lambda s: s.tick, default=TimeSignature(0, 4, 4))
+        """The time signature in force at a tick; of two at one tick, the later in the file."""
+        before = sorted((s for s in self.time_signatures if s.tick <= tick), key=lambda s: s.tick)
+        return before[-1] if before else TimeSignature(0, 4, 4)
 
     def bar_ticks(self, signature: TimeSignature) -> int:
         """Length in ticks of a full bar in a metre."""
@@ -275,16 +313,18 @@ class Score:
         lines: list[NDArray[np.int64]] = []
         for i, tick in enumerate(changes):
             bar = self.bar_ticks(by_tick[tick])
-            if i + 1 < len(changes) and tick < until:
+            if i + 1 < len(changes) and changes[i + 1] <= until:
                 lines.append(np.arange(tick, changes[i + 1], bar))
             else:
                 bars = max(0, -(-(until - tick) // bar))
                 lines.append(tick + bar * np.arange(bars + 1))
+                if i + 1 < len(changes):  # the next change cuts the last bar short
+                    lines[-1] = np.minimum(lines[-1], changes[i + 1])
                 break
         return np.concatenate(lines)
 
     def transpose(self, semitones: int) -> Score:
-        """Every pitched note moved; drums stay. The key signatures move along.
+        """Every pitched note moved; drums stay. The key signatures move along (see `KeySignature.transposed`).
 
         Raises ValueError where a pitch would leave 0-127.
         """
@@ -294,18 +334,25 @@ class Score:
             pitched = notes["channel"] != DRUM_CHANNEL
             moved = notes["pitch"][pitched].astype(int) + semitones
             if moved.size and (moved.min() < 0 or moved.max() > 127):
-                raise ValueError(f"transposing by {semitones} leaves the MIDI range: {moved.min()}-{moved.max()}")
+                reach = f"{moved.min()} to {moved.max()}"
+                raise ValueError(
+                    f"transposing by {semitones} semitones leads to pitches {reach}, outside 0 to 127"
+                )
             notes["pitch"][pitched] = moved
             tracks.append(replace(track, notes=note_array(notes)))
-        keys = [replace(k, sharps=(k.sharps + 7 * semitones + 5) % 12 - 5) for k in self.key_signatures]
+        keys = [key.transposed(semitones) for key in self.key_signatures]
         return replace(self, tracks=tuple(tracks), key_signatures=tuple(keys))
 
     def crop(self, start: int, end: int) -> Score:
         """What happens in `start <= tick < end`, moved to tick 0.
 
         Notes that begin inside are kept and end at `end` at the latest; those that began before are dropped.
-        Tempo, metre, key, programs and controllers in force at `start` are carried to the new tick 0.
+        Tempo, metre, key, programs and controllers in force at `start` are carried to the new tick 0. The bar
+        lines stay where they are: a cut in the middle of a bar leaves a short first one. Raises ValueError
+        where `end` lies before `start` or `start` before 0.
         """
+        if not 0 <= start <= end:
+            raise ValueError(f"no stretch of a score: ticks {start} to {end}")
         tracks: list[Track] = []
         for track in self.tracks:
             inside = (track.notes["start"] >= start) & (track.notes["start"] < end)
@@ -320,9 +367,17 @@ class Score:
             self,
             tracks=tuple(tracks),
             tempos=_cut(self.tempos, start, end),
-            time_signatures=_cut(self.time_signatures, start, end),
+            time_signatures=_cut(self._metres_with_line_after(start, end), start, end),
             key_signatures=_cut(self.key_signatures, start, end),
         )
+
+    def _metres_with_line_after(self, start: int, end: int) -> tuple[TimeSignature, ...]:
+        """The time signatures, repeated at the first bar line after `start` where `start` is none itself."""
+        *_, line = self.bar_lines(start).tolist()
+        metre = self.metre_at(start)
+        if line == start or line >= end or any(s.tick == line for s in self.time_signatures):
+            return self.time_signatures
+        return (*self.time_signatures, replace(metre, tick=start), replace(metre, tick=line))
 
     def quantise(self, steps_per_quarter: int) -> Score:
         """Note starts and ends on the nearest multiple of a grid step, each note at least one step long.
@@ -330,7 +385,7 @@ class Score:
         The grid must divide `ticks_per_quarter`, else ValueError. Other events stay where they are.
         """
         if steps_per_quarter < 1 or self.ticks_per_quarter % steps_per_quarter:
-            raise ValueError(f"{self.ticks_per_quarter} ticks a quarter cannot hold {steps_per_quarter} even steps")
+            raise ValueError(f"no {steps_per_quarter} even steps in {self.ticks_per_quarter} ticks a quarter")
         step = self.ticks_per_quarter // steps_per_quarter
         tracks: list[Track] = []
         for track in self.tracks:
@@ -344,10 +399,13 @@ class Score:
     def merge(self, other: Score, at: int = 0) -> Score:
         """The tracks of `other` added below these, `at` ticks later; this score's tempo, metre and key rule.
 
-        Raises ValueError where the ticks per quarter differ.
+        Raises ValueError where the ticks per quarter differ, or `at` lies before 0.
         """
         if other.ticks_per_quarter != self.ticks_per_quarter:
-            raise ValueError(f"ticks per quarter differ: {self.ticks_per_quarter} and {other.ticks_per_quarter}")
+            both = f"{self.ticks_per_quarter} and {other.ticks_per_quarter}"
+            raise ValueError(f"scores of {both} ticks a quarter cannot be merged")
+        if at < 0:
+            raise ValueError(f"nothing can begin at tick {at}")
         added: list[Track] = []
         for track in other.tracks:
             notes = track.notes.copy()
@@ -365,9 +423,13 @@ def _event_slot(event: Event) -> object:
         return bytes([event.message[0], event.message[1]])
     if kind in (0xC0, 0xD0, 0xE0):
         return event.message[:1]
-    if event.message[:2] == b"\xff\x03":
-        return "name"
+    if event.message[:2] in _LASTING_META:
+        return event.message[:2]
     return None
+
+
+_LASTING_META: Final = (b"\xff\x03", b"\xff\x04", b"\xff\x20", b"\xff\x21")
+"""Meta messages that hold for what follows: track name, instrument, channel prefix, port."""
 
 
 def _cut(changes: tuple[Change, ...], start: int, end: int) -> tuple[Change, ...]:
@@ -379,7 +441,11 @@ def _cut(changes: tuple[Change, ...], start: int, end: int) -> tuple[Change, ...
 
 def _carried(items: Sequence[tuple[int, object, Item]], start: int, end: int) -> list[tuple[int, Item]]:
     """Items with their new ticks: those inside [start, end), after the last of each slot before `start`."""
-    in_force = {slot: item for tick, slot, item in items if tick <= start and slot is not None}
+    in_force: dict[object, Item] = {}
+    for tick, slot, item in items:
+        if tick <= start and slot is not None:
+            in_force.pop(slot, None)  # a program after its bank, in whatever order they came before
+            in_force[slot] = item
     inside = [
         (tick - start, item)
         for tick, slot, item in items

@@ -1,0 +1,532 @@
+"""The command line: parse, call, print. Everything else lives below.
+
+A user's mistake ends with one line on standard error and status 2, Ctrl-C with status 130.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from cadenza import __version__
+from cadenza.errors import CadenzaError
+
+app = typer.Typer(
+    name="cadenza",
+    help="Composes piano music with you: continues what you play, or begins on its own.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+corpus_app = typer.Typer(help="The music that models are trained on.", no_args_is_help=True)
+app.add_typer(corpus_app, name="corpus")
+
+out = Console()
+err = Console(stderr=True)
+
+
+def main() -> NoReturn:
+    """The command `cadenza`."""
+    # A pipe that is closed early (cadenza ... | head) ends us quietly, as it does other programs.
+    if hasattr(signal, "SIGPIPE"):
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    try:
+        status = app(standalone_mode=False)
+    except CadenzaError as error:
+        _fail(str(error))
+    except typer.TyperException as error:
+        _fail(f"{error.format_message()} (cadenza --help shows how)")
+    except (KeyboardInterrupt, typer.Abort):
+        err.print("cadenza: stopped")
+        sys.exit(130)
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _fail(message: str) -> NoReturn:
+    # Plain, not through rich: a file's name may hold what looks like markup, and wrapping would break the line.
+    print("cadenza:", " ".join(message.split()), file=sys.stderr)
+    sys.exit(2)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        out.print(f"cadenza {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+) -> None: ...
+
+
+# --- Composing ------------------------------------------------------------------------------------------------
+
+Out = Annotated[Path, typer.Option("-o", "--out", help="MIDI file to write.", show_default=True)]
+Seed = Annotated[int, typer.Option(help="Same seed, same music.")]
+Takes = Annotated[int, typer.Option(help="So many versions: NAME-1.mid, NAME-2.mid, ..., seeds SEED, SEED+1, ...")]
+Temperature = Annotated[float, typer.Option(help="0 plays safe, 1 as learnt, above 1 wild.")]
+TopP = Annotated[float, typer.Option("--top-p", help="Draw among the likeliest that hold this probability.")]
+TopK = Annotated[int, typer.Option("--top-k", help="Draw among so many of the likeliest; 0: no limit.")]
+Penalty = Annotated[float, typer.Option("--repetition-penalty", help="Above 1: recent pitches become less likely.")]
+Key = Annotated[str | None, typer.Option(help='Only pitches of a key, such as "C minor" or "F# major".')]
+Range = Annotated[str | None, typer.Option(help="Only pitches from one to another, such as C3-C6.")]
+Style = Annotated[str | None, typer.Option(help="pop, classical or chorale.")]
+ModelName = Annotated[str, typer.Option("--model", help="A shipped model (cadenza models) or a checkpoint folder.")]
+Wav = Annotated[bool, typer.Option("--wav", help="Write the sound as well.")]
+Mp3 = Annotated[bool, typer.Option("--mp3", help="Write the sound as MP3 as well.")]
+Png = Annotated[bool, typer.Option("--png", help="Write a picture of the piano roll as well.")]
+Soundfont = Annotated[Path | None, typer.Option(help="SoundFont (.sf2) to play with.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of words.")]
+
+
+@app.command("continue")
+def continue_(
+    prompt: Annotated[Path, typer.Argument(help="MIDI file to go on from.")],
+    out_file: Out = Path("continued.mid"),
+    bars: Annotated[int, typer.Option(help="Bars to add.")] = 8,
+    seed: Seed = 1,
+    takes: Takes = 1,
+    temperature: Temperature = 1.0,
+    top_p: TopP = 0.98,
+    top_k: TopK = 0,
+    repetition_penalty: Penalty = 1.0,
+    key: Key = None,
+    pitch_range: Annotated[str | None, typer.Option("--range", help="Only pitches such as C3-C6.")] = None,
+    style: Style = None,
+    model: ModelName = "composer",
+    wav: Wav = False,
+    mp3: Mp3 = False,
+    png: Png = False,
+    soundfont: Soundfont = None,
+    as_json: AsJson = False,
+) -> None:
+    """Go on where a MIDI file stops. The file's own notes come back untouched.
+
+    [bold]cadenza continue in.mid -o out.mid --bars 8 --takes 4 --wav[/bold]
+
+    [bold]cadenza continue in.mid --key "C minor" --range C2-C6 --temperature 0.9[/bold]
+    """
+    from cadenza import compose
+    from cadenza.midi import read_midi
+
+    wish = _wish(bars, seed, style, key, pitch_range, temperature, top_p, top_k, repetition_penalty)
+    score = read_midi(prompt)
+    _named(prompt, lambda: compose.events.encode(score))
+    player = compose.load_model(model)
+    _compose(
+        lambda w: compose.continue_(score, w, model=player),
+        wish,
+        _take_paths(out_file, takes),
+        _Writer(wav, mp3, png, soundfont),
+        as_json,
+    )
+
+
+@app.command()
+def compose(
+    out_file: Out = Path("composed.mid"),
+    style: Annotated[str, typer.Option(help="pop, classical or chorale.")] = "pop",
+    bars: Annotated[int, typer.Option(help="Length in bars.")] = 16,
+    tempo: Annotated[float | None, typer.Option(help="Quarter notes a minute; by default the style's.")] = None,
+    metre: Annotated[str, typer.Option(help="Time signature, such as 4/4, 3/4 or 6/8.")] = "4/4",
+    seed: Seed = 1,
+    takes: Takes = 1,
+    temperature: Temperature = 1.0,
+    top_p: TopP = 0.98,
+    top_k: TopK = 0,
+    repetition_penalty: Penalty = 1.0,
+    key: Key = None,
+    pitch_range: Annotated[str | None, typer.Option("--range", help="Only pitches such as C3-C6.")] = None,
+    model: ModelName = "composer",
+    wav: Wav = False,
+    mp3: Mp3 = False,
+    png: Png = False,
+    soundfont: Soundfont = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compose a piece from nothing.
+
+    [bold]cadenza compose --style pop --bars 16 --tempo 96 -o out.mid --wav --png[/bold]
+    """
+    from cadenza import compose
+
+    wish = _wish(bars, seed, style, key, pitch_range, temperature, top_p, top_k, repetition_penalty)
+    signature = _metre(metre)
+    player = compose.load_model(model)
+    _compose(
+        lambda w: compose.generate(w, tempo=tempo, metre=signature, model=player),
+        wish,
+        _take_paths(out_file, takes),
+        _Writer(wav, mp3, png, soundfont),
+        as_json,
+    )
+
+
+def _wish(
+    bars: int,
+    seed: int,
+    style: str | None,
+    key: str | None,
+    pitch_range: str | None,
+    temperature: float,
+    top_p: float,
+    top_k: int,
+    repetition_penalty: float,
+) -> Any:
+    from cadenza.compose import Wish
+    from cadenza.engine.constraints import Constraints, parse_key, parse_range
+    from cadenza.engine.sampler import Sampling
+    from cadenza.representation.events import HIGHEST, LOWEST
+
+    low, high = parse_range(pitch_range) if pitch_range else (LOWEST, HIGHEST)
+    constraints = Constraints(parse_key(key) if key else None, low, high)
+    sampling = Sampling(temperature, top_p, top_k, repetition_penalty)
+    return Wish(bars, seed, style, constraints, sampling)
+
+
+def _metre(text: str) -> tuple[int, int]:
+    numerator, _, denominator = text.partition("/")
+    if not (numerator.isdigit() and denominator.isdigit()):
+        raise CadenzaError(f"no metre {text!r}: say for example 3/4")
+    metre = int(numerator), int(denominator)
+    if metre[1] not in (1, 2, 4, 8, 16, 32) or not 0 < metre[0] * 4 <= 32 * metre[1] // 4:
+        raise CadenzaError(f"no metre {text!r}: bars of up to two whole notes, counted in 1, 2, 4, 8, 16 or 32")
+    return metre
+
+
+def _take_paths(path: Path, takes: int) -> list[Path]:
+    if not 1 <= takes <= 99:
+        raise CadenzaError(f"the number of takes must be from 1 to 99, not {takes}")
+    if path.suffix.lower() not in (".mid", ".midi"):
+        raise CadenzaError(f"{path}: the output is MIDI, so its name should end in .mid")
+    if not path.parent.is_dir():
+        raise CadenzaError(f"{path}: there is no folder {path.parent}")
+    if takes == 1:
+        return [path]
+    return [path.with_name(f"{path.stem}-{i}{path.suffix}") for i in range(1, takes + 1)]
+
+
+class _Writer:
+    """Writes a score in every form that was asked for."""
+
+    def __init__(self, wav: bool, mp3: bool, png: bool, soundfont: Path | None) -> None:
+        self.wav, self.mp3, self.png, self.soundfont = wav, mp3, png, soundfont
+        self._bank: Any = None
+
+    def write(self, score: Any, path: Path, prompt_end: int, title: str) -> list[str]:
+        """The files written, the MIDI file first."""
+        from cadenza.midi import write_midi
+
+        write_midi(score, path)
+        files = [path]
+        if self.wav or self.mp3:
+            files += self.sound(score, path)
+        if self.png:
+            from cadenza.plot import piano_roll
+
+            files.append(path.with_suffix(".png"))
+            piano_roll(score, files[-1], prompt_end=prompt_end or None, title=title)
+        return [str(file) for file in files]
+
+    def sound(self, score: Any, path: Path) -> list[Path]:
+        """WAV and MP3 files beside a MIDI file."""
+        from cadenza import audio
+
+        self._bank = self._bank or audio.load_bank(self.soundfont)
+        samples = audio.render(score, self._bank)
+        files: list[Path] = []
+        if self.wav:
+            files.append(path.with_suffix(".wav"))
+            audio.write_wav(samples, files[-1])
+        if self.mp3:
+            files.append(path.with_suffix(".mp3"))
+            audio.write_mp3(samples, files[-1])
+        return files
+
+
+def _compose(take_of: Callable[[Any], Any], wish: Any, paths: list[Path], writer: _Writer, as_json: bool) -> None:
+    """Draws and writes each take, then says what there is."""
+    takes: list[dict[str, Any]] = []
+    for i, path in enumerate(paths):
+        take = take_of(replace(wish, seed=wish.seed + i))
+        title = f"{path.stem}: {take.model}, seed {take.seed}"
+        files = writer.write(take.score, path, take.prompt_end, title)
+        takes.append(
+            {
+                "model": take.model,
+                "seed": take.seed,
+                "notes": len(take.added),
+                "bars": take.bars,
+                "seconds": round(take.seconds, 3),
+                "notes_per_second": round(take.notes_per_second, 1),
+                "files": files,
+            }
+        )
+        if not as_json:
+            out.print(
+                f"{take.bars} bars, {len(take.added)} notes in {take.seconds:.1f} s (seed {take.seed}): "
+                + ", ".join(files),
+                soft_wrap=True,
+                highlight=False,
+                markup=False,
+            )
+    if as_json:
+        print(json.dumps(takes[0] if len(takes) == 1 else {**takes[0], **_summed(takes), "takes": takes}))
+
+
+def _summed(takes: list[dict[str, Any]]) -> dict[str, Any]:
+    """Totals of several takes."""
+    notes, seconds = sum(t["notes"] for t in takes), sum(t["seconds"] for t in takes)
+    return {
+        "notes": notes,
+        "seconds": round(seconds, 3),
+        "notes_per_second": round(notes / seconds, 1) if seconds else 0.0,
+        "files": [file for t in takes for file in t["files"]],
+    }
+
+
+def _named(path: Path, call: Callable[[], Any]) -> Any:
+    """What a call returns; an error names the file it is about."""
+    try:
+        return call()
+    except CadenzaError as error:
+        raise CadenzaError(f"{path}: {error}") from error
+
+
+# --- Looking and listening ------------------------------------------------------------------------------------
+
+
+@app.command()
+def inspect(
+    files: Annotated[list[Path], typer.Argument(help="MIDI files.")],
+    as_json: AsJson = False,
+) -> None:
+    """Say what is in a MIDI file: notes, bars, tempo, metre, key, grid, and what is wrong with it.
+
+    [bold]cadenza inspect in.mid[/bold]
+    """
+    from cadenza.inspection import inspect_score
+    from cadenza.midi import read_midi
+
+    for path in files:
+        inspection = inspect_score(read_midi(path))
+        if as_json:
+            print(json.dumps({"file": str(path)} | inspection.as_dict()))
+            continue
+        table = Table(title=str(path), title_justify="left", show_header=False, box=None)
+        table.add_column(style="bold")
+        table.add_column(overflow="fold")
+        for name, value in inspection.lines():
+            table.add_row(name, value)
+        out.print(table)
+
+
+@app.command()
+def render(
+    file: Annotated[Path, typer.Argument(help="MIDI file.")],
+    out_file: Annotated[
+        Path | None, typer.Option("-o", "--out", help="WAV, MP3 or PNG file; by default the MIDI file's name in .wav.")
+    ] = None,
+    soundfont: Soundfont = None,
+) -> None:
+    """Turn a MIDI file into sound (.wav, .mp3) or a picture (.png).
+
+    [bold]cadenza render in.mid -o in.mp3[/bold]
+    """
+    from cadenza.midi import read_midi
+
+    target = out_file or file.with_suffix(".wav")
+    kind = target.suffix.lower()
+    if kind not in (".wav", ".mp3", ".png"):
+        raise CadenzaError(f"{target}: the name should end in .wav, .mp3 or .png")
+    score = read_midi(file)
+    if kind == ".png":
+        from cadenza.plot import piano_roll
+
+        piano_roll(score, target, title=file.stem)
+    else:
+        from cadenza import audio
+
+        samples = audio.render(score, audio.load_bank(soundfont))
+        (audio.write_wav if kind == ".wav" else audio.write_mp3)(samples, target)
+    out.print(str(target), markup=False, highlight=False, soft_wrap=True)
+
+
+# --- Corpora and training -------------------------------------------------------------------------------------
+
+
+def _progress() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+        console=err,
+        transient=True,
+    )
+
+
+def _prepared(name: str) -> Any:
+    from cadenza.dataset import prepare
+
+    with _progress() as progress:
+        task = progress.add_task(f"preparing {name}", total=None, note="")
+        return prepare(name, lambda done, total: progress.update(task, completed=done, total=total))
+
+
+@corpus_app.command("list")
+def corpus_list() -> None:
+    """List the corpora that Cadenza knows, their licences, and which are here.
+
+    [bold]CADENZA_DATA=~/music cadenza corpus list[/bold]
+    """
+    from cadenza.corpus import CORPORA, find_corpus
+
+    table = Table(box=None, header_style="bold")
+    for column in ("name", "here", "what it is", "licence"):
+        table.add_column(column, overflow="fold")
+    for name, corpus in CORPORA.items():
+        try:
+            find_corpus(name)
+            here = "yes"
+        except CadenzaError:
+            here = "no"
+        table.add_row(name, here, corpus.title, corpus.licence)
+    out.print(table)
+
+
+@corpus_app.command("prepare")
+def corpus_prepare(
+    name: Annotated[str, typer.Argument(help="A corpus (cadenza corpus list) or a folder of MIDI files.")],
+) -> None:
+    """Read a corpus once and keep it as arrays, ready for training; rejected files are listed with the reason.
+
+    [bold]cadenza corpus prepare pop909[/bold]   [bold]cadenza corpus prepare ~/my-midi[/bold]
+    """
+    prepared = _prepared(name)
+    _say_prepared(prepared)
+    for file, reason in prepared.rejected:
+        out.print(f"rejected {file}: {reason}", markup=False, highlight=False, soft_wrap=True)
+
+
+@corpus_app.command("show")
+def corpus_show(
+    name: Annotated[str, typer.Argument(help="A corpus or a folder of MIDI files.")],
+) -> None:
+    """Show where a corpus comes from, its terms, its splits and what is known against it.
+
+    [bold]cadenza corpus show classical[/bold]
+    """
+    from cadenza.corpus import find_corpus
+
+    corpus, _ = find_corpus(name)
+    for label, value in (
+        ("title", corpus.title),
+        ("origin", corpus.origin),
+        ("licence", corpus.licence),
+        ("style", corpus.style),
+        ("notes", corpus.notes or "-"),
+    ):
+        out.print(f"{label:8} {value}", markup=False, highlight=False, soft_wrap=True)
+    _say_prepared(_prepared(name))
+
+
+def _say_prepared(prepared: Any) -> None:
+    table = Table(box=None, header_style="bold")
+    for column in ("split", "pieces", "notes", "metrical", "free"):
+        table.add_column(column, justify="left" if column == "split" else "right")
+    for split in ("train", "valid", "test"):
+        pieces = prepared.side(split)
+        metrical = sum(p.grid == "metrical" for p in pieces)
+        notes = sum(p.notes for p in pieces)
+        table.add_row(split, str(len(pieces)), f"{notes:,}", str(metrical), str(len(pieces) - metrical))
+    out.print(table)
+    out.print(f"{len(prepared.rejected)} files rejected; digest {prepared.digest[:16]}; kept in {prepared.folder}",
+              markup=False, highlight=False, soft_wrap=True)
+
+
+@app.command()
+def train(
+    recipe: Annotated[Path, typer.Argument(help="Recipe: a TOML file (see recipes/).")],
+    folder: Annotated[
+        Path | None, typer.Option("--run", help="Folder of the run; by default runs/NAME. A run that is there goes on.")
+    ] = None,
+    changes: Annotated[
+        list[str] | None, typer.Option("--set", help="Change a value: training.steps=500 (may be repeated).")
+    ] = None,
+) -> None:
+    """Train a model as a recipe says. Interrupted, the same command goes on where it stopped.
+
+    [bold]cadenza train recipes/composer.toml --set training.steps=500[/bold]
+    """
+    try:
+        from cadenza.train import load_recipe
+        from cadenza.train import train as run_training
+    except ModuleNotFoundError as error:
+        raise CadenzaError(f"training needs {error.name}: pip install 'cadenza[train]'") from error
+
+    recipe_read = load_recipe(recipe, dict(_change(c) for c in changes or []))
+    target = folder or Path("runs") / recipe.stem
+    with _progress() as progress:
+        task = progress.add_task(str(target), total=recipe_read.training.steps, note="")
+
+        def on_event(event: dict[str, Any]) -> None:
+            progress.update(task, completed=event["step"], note=f"{event['loss']:.3f} nats a note")
+            if "valid" in event:
+                valid = ", ".join(f"{name} {nats:.3f}" for name, nats in event["valid"].items())
+                progress.console.print(f"step {event['step']}: {valid}", highlight=False)
+
+        run_training(recipe_read, target, on_event)
+    out.print(f"{target / 'best'}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _change(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not equals or "." not in key:
+        raise CadenzaError(f"--set {text}: say SECTION.KEY=VALUE, for example training.steps=500")
+    return key.strip(), value.strip()
+
+
+@app.command()
+def models(as_json: AsJson = False) -> None:
+    """List the models that ship with Cadenza: size, training data, likelihood.
+
+    [bold]cadenza models[/bold]
+    """
+    from cadenza.compose import load_model, model_folders
+
+    rows: list[dict[str, Any]] = []
+    for name in model_folders():
+        model = load_model(name)
+        rows.append(
+            {
+                "name": name,
+                "kind": model.checkpoint.model,
+                "parameters": model.parameters,
+                "styles": list(model.sequence_model.styles),
+                "trained_on": list(model.checkpoint.corpora),
+                "nats_per_note": model.checkpoint.valid,
+            }
+        )
+    if as_json:
+        print(json.dumps(rows))
+        return
+    table = Table(box=None, header_style="bold")
+    for column in ("name", "kind", "parameters", "styles", "nats a note (validation)"):
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        valid = ", ".join(f"{name} {nats:.2f}" for name, nats in row["nats_per_note"].items())
+        table.add_row(row["name"], row["kind"], f"{row['parameters']:,}", ", ".join(row["styles"]) or "-", valid)
+    out.print(table)

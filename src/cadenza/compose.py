@@ -1,0 +1,272 @@
+"""Compose and continue: what the command line, Python callers and every later front end call.
+
+    import cadenza
+
+    take = cadenza.continue_(cadenza.read_midi("in.mid"), cadenza.Wish(bars=8, seed=7))
+    cadenza.write_midi(take.score, "out.mid")
+"""
+
+from __future__ import annotations
+
+import time
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from cadenza.architecture import ComposerConfig
+from cadenza.checkpoint import Checkpoint, load_checkpoint, load_tensors
+from cadenza.engine.constraints import Constraints
+from cadenza.engine.generate import Drawn, Span, sequence_of, stream
+from cadenza.engine.network import NumpyComposer
+from cadenza.engine.sampler import Sampling
+from cadenza.errors import CadenzaError
+from cadenza.models.markov import Markov
+from cadenza.representation import events
+from cadenza.representation.events import NO_POSITION, STEPS_PER_QUARTER, EventSequence, Frame
+from cadenza.score import Event, Notes, Score, Tempo, TimeSignature, Track, note_array
+from cadenza.sequence import Places, SequenceModel
+
+WEIGHTS: Final = Path(__file__).parent / "weights"
+"""The checkpoints that ship with the package, a folder each."""
+
+DEFAULT_MODEL: Final = "composer"
+
+DEFAULT_TEMPOS: Final = {"pop": 84.0, "classical": 108.0, "chorale": 80.0}
+"""Quarter notes a minute of a piece that is composed without a tempo; 100 in any other style."""
+
+MOST_BARS: Final = 1024
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model that plays, with what its checkpoint says of it."""
+
+    name: str
+    sequence_model: SequenceModel[Any]
+    checkpoint: Checkpoint
+    parameters: int
+    """Numbers in its tensors."""
+
+
+@dataclass(frozen=True)
+class Take:
+    """What was composed."""
+
+    score: Score
+    """The whole: the prompt, untouched, and what was added to it."""
+    prompt_end: int
+    """Tick from which on the added notes begin; 0 without a prompt."""
+    added: Notes
+    """The notes that were added."""
+    model: str
+    seed: int
+    bars: int
+    seconds: float
+    """Spent on drawing the notes, the prompt included."""
+    heard: int
+    """Notes of the prompt that the model took into account."""
+
+    @property
+    def notes_per_second(self) -> float:
+        """Drawn notes a second."""
+        return len(self.added) / self.seconds if self.seconds else 0.0
+
+
+def model_folders() -> dict[str, Path]:
+    """Names and folders of the checkpoints that ship with the package."""
+    return {path.parent.name: path.parent for path in sorted(WEIGHTS.glob("*/model.json"))}
+
+
+def load_model(name: str | Path = DEFAULT_MODEL) -> Model:
+    """A model by the name of a shipped checkpoint, or from a checkpoint folder.
+
+    Raises CadenzaError for an unknown name and for a damaged or older checkpoint.
+    """
+    shipped = model_folders()
+    folder = shipped.get(str(name), Path(name))
+    if not folder.is_dir():
+        raise CadenzaError(
+            f"no model {str(name)!r}: neither shipped ({', '.join(shipped) or 'none'}) nor a checkpoint folder"
+        )
+    checkpoint = load_checkpoint(folder)
+    tensors = load_tensors(folder, checkpoint)
+    parameters = sum(tensor.size for tensor in tensors.values())
+    try:
+        if checkpoint.model == "composer":
+            styles = tuple(checkpoint.sizes["styles"])
+            config = ComposerConfig(**(checkpoint.sizes | {"styles": styles}))
+            return Model(folder.name, NumpyComposer(config, tensors), checkpoint, parameters)
+        if checkpoint.model == "markov":
+            return Model(folder.name, Markov.from_tensors(tensors), checkpoint, parameters)
+    except (KeyError, TypeError, ValueError) as error:
+        raise CadenzaError(f"the checkpoint {folder} is damaged: {error}") from error
+    raise CadenzaError(f"the model {checkpoint.model} of {folder} can be trained and compared, not played")
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is asked for. Raises CadenzaError for values out of range."""
+
+    bars: int = 8
+    """Bars to add, 1 to 1024."""
+    seed: int = 1
+    """Of the random draws, 0 or more."""
+    style: str | None = None
+    """One of the model's styles; None lets the prompt speak for itself."""
+    constraints: Constraints = field(default_factory=Constraints)
+    """What every note keeps to."""
+    sampling: Sampling = field(default_factory=Sampling)
+    """How adventurous the draws are."""
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.bars <= MOST_BARS:
+            raise CadenzaError(f"the number of bars must be from 1 to {MOST_BARS}, not {self.bars}")
+        if self.seed < 0:
+            raise CadenzaError(f"the seed must be 0 or more, not {self.seed}")
+
+
+def generate(
+    wish: Wish,
+    *,
+    tempo: float | None = None,
+    metre: tuple[int, int] = (4, 4),
+    model: Model | None = None,
+) -> Take:
+    """Composes from nothing, in a metre, at a tempo in quarter notes a minute (by default the style's)."""
+    qpm = DEFAULT_TEMPOS.get(wish.style or "", 100.0) if tempo is None else tempo
+    if not 10 <= qpm <= 480:
+        raise CadenzaError(f"the tempo must be from 10 to 480 quarter notes a minute, not {qpm:g}")
+    empty = Score(480, (), (Tempo.from_qpm(0, qpm),), (TimeSignature(0, *metre),))
+    frame = Frame(empty, "metrical", 0, 0)
+    end = wish.bars * empty.bar_ticks(empty.time_signatures[0])
+    return _take(wish, model or load_model(), frame, None, Plan(0, end, 0, 0))
+
+
+def continue_(score: Score, wish: Wish, *, model: Model | None = None) -> Take:
+    """Composes what comes after a score, which comes back untouched.
+
+    The added notes begin where the last note has ended, at the next bar line at the latest, and fill `bars`
+    bars (after the rest of a bar that is under way). Raises CadenzaError where the score has no note that a
+    piano could play.
+    """
+    frame = events.frame_of(score)
+    prompt = events.encode_in(frame)
+    return _take(wish, model or load_model(), frame, prompt, plan(score, wish.bars))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Where the added notes go, in ticks, and how: begin <= onset < end."""
+
+    begin: int
+    end: int
+    channel: int
+    program: int
+
+
+def plan(score: Score, bars: int) -> Plan:
+    """The plan of a continuation."""
+    notes = score.pitched_notes
+    last_onset, last_end = int(notes["start"].max()), int(notes["end"].max())
+    bar = score.bar_ticks(score.metre_at(last_onset))
+    lines = score.bar_lines(max(last_onset, last_end) + bar * (bars + 2)).tolist()
+    next_line = lines[bisect_right(lines, last_onset)]
+    sixteenth = score.ticks_per_quarter // 4
+    # A legato player lets go a little early or late: what ends near a bar line ends on it.
+    begin = next_line if last_end > next_line - sixteenth else max(last_end, last_onset + 1)
+    first_line = lines[bisect_right(lines, begin - 1)]
+    end = lines[lines.index(first_line) + bars]
+    channels = np.bincount(notes["channel"], minlength=16)
+    channel = int(channels.argmax())
+    programs = {c: p for track in reversed(score.tracks) for c, p in track.programs().items()}
+    return Plan(begin, end, channel, programs.get(channel, 0))
+
+
+def _take(wish: Wish, model: Model, frame: Frame, prompt: EventSequence | None, plan: Plan) -> Take:
+    begun = time.perf_counter()
+    drawn = list(draw(wish, model, frame, prompt, plan))
+    seconds = time.perf_counter() - begun
+    score, notes = add(frame, plan, drawn)
+    context = getattr(getattr(model.sequence_model, "config", None), "context", None)
+    heard = len(prompt) if prompt is not None else 0
+    return Take(
+        score=score,
+        prompt_end=plan.begin if prompt is not None else 0,
+        added=notes,
+        model=model.name,
+        seed=wish.seed,
+        bars=wish.bars,
+        seconds=seconds,
+        heard=min(heard, context) if context else heard,
+    )
+
+
+def draw(wish: Wish, model: Model, frame: Frame, prompt: EventSequence | None, plan: Plan) -> Iterator[Drawn]:
+    """The notes of a plan one after the other, as they are drawn."""
+    if wish.style is not None and model.sequence_model.styles and wish.style not in model.sequence_model.styles:
+        raise CadenzaError(f"no style {wish.style!r}: this model knows {', '.join(model.sequence_model.styles)}")
+    first, end = (int(np.ceil(step - 1e-6)) for step in frame.steps(np.array([plan.begin, plan.end])))
+    if prompt is not None:
+        first = max(first, int(prompt.onsets[-1]) + 1)
+    places = places_in(frame, plan.end)
+    span = Span(first, max(end, first + 1))
+    return stream(
+        model.sequence_model, prompt, wish.style, places, span, wish.constraints, wish.sampling, wish.seed
+    )
+
+
+def places_in(frame: Frame, end: int) -> Places:
+    """Positions in the bars of a frame up to a tick and some bars beyond."""
+    if frame.grid == "free":
+        return lambda step: (NO_POSITION, 0)
+    ticks_per_step = frame.score.ticks_per_quarter / STEPS_PER_QUARTER
+    last = round((end - frame.origin) / ticks_per_step) + 8 * events.LONGEST_BAR
+    positions, bars = (column.tolist() for column in frame.places(np.arange(last)))
+    return lambda step: (positions[min(step, last - 1)], bars[min(step, last - 1)])
+
+
+def add(frame: Frame, plan: Plan, drawn: list[Drawn]) -> tuple[Score, Notes]:
+    """A frame's score with drawn notes added, and these notes.
+
+    They go into a track of their own, on the channel and with the program of the prompt; into the one track
+    of a file of type 0. Nothing sounds beyond the plan's end.
+    """
+    sequence = sequence_of(drawn, frame.grid)
+    notes = _without_overlaps(events.notes_in(frame, sequence, plan.channel))
+    notes = notes[notes["start"] < plan.end].copy()
+    notes["end"] = np.maximum(np.minimum(notes["end"], plan.end), notes["start"] + 1)
+    notes = note_array(notes)
+    was_down = _is_down(frame.score, plan.begin)
+    pedal = [
+        replace(event, tick=min(event.tick, plan.end))
+        for event in events.pedal_events(frame, sequence, plan.channel, was_down)
+    ]
+    return _with_notes(frame.score, notes, pedal, plan), notes
+
+
+def _without_overlaps(notes: Notes) -> Notes:
+    """Notes cut where the same pitch is struck again, which constraints to very few pitches can bring about."""
+    notes = notes[np.lexsort((notes["start"], notes["pitch"]))].copy()
+    same = notes["pitch"][1:] == notes["pitch"][:-1]
+    notes["end"][:-1][same] = np.minimum(notes["end"][:-1][same], notes["start"][1:][same])
+    return note_array(notes)
+
+
+def _is_down(score: Score, tick: int) -> bool:
+    changes = events.sustain(score)
+    before = changes[changes[:, 0] <= tick]
+    return bool(len(before) and before[-1, 1])
+
+
+def _with_notes(score: Score, notes: Notes, pedal: list[Event], plan: Plan) -> Score:
+    if score.midi_format == 0 and len(score.tracks) == 1:
+        (track,) = score.tracks
+        merged = tuple(sorted([*track.events, *pedal], key=lambda event: event.tick))
+        joined = Track(note_array(np.concatenate([track.notes, notes])), merged, track.end)
+        return replace(score, tracks=(joined,))
+    added = Track.named("Cadenza", notes, pedal, program=plan.program)
+    return replace(score, tracks=(*score.tracks, added), midi_format=max(1, score.midi_format))

@@ -1,0 +1,70 @@
+"""Draws symbols from logits. It knows no music."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cadenza.errors import CadenzaError
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How adventurous the draws are. Raises CadenzaError for values out of range."""
+
+    temperature: float = 1.0
+    """Divides the logits; 0 always takes the likeliest, below 1 is cautious, above 1 wild. 0 to 5."""
+    top_p: float = 0.98
+    """Only the likeliest symbols that together hold this probability are drawn. Above 0, to 1."""
+    top_k: int = 0
+    """Only so many of the likeliest symbols are drawn; 0 for all."""
+    repetition_penalty: float = 1.0
+    """Probability of what was drawn lately is divided by this; 1 to leave it. 1 to 10."""
+
+    def __post_init__(self) -> None:
+        _check("temperature", self.temperature, 0 <= self.temperature <= 5, "from 0 to 5")
+        _check("top-p", self.top_p, 0 < self.top_p <= 1, "above 0 and at most 1 (1 switches it off)")
+        _check("top-k", self.top_k, self.top_k >= 0, "0 (off) or more")
+        _check("repetition penalty", self.repetition_penalty, 1 <= self.repetition_penalty <= 10, "from 1 to 10")
+
+
+def _check(name: str, value: float, fine: bool, allowed: str) -> None:
+    if not fine:
+        raise CadenzaError(f"the {name} must be {allowed}, not {value:g}")
+
+
+class Sampler:
+    """Draws with one sampling and one stream of random numbers."""
+
+    def __init__(self, sampling: Sampling, seed: int) -> None:
+        self.sampling = sampling
+        self._random = np.random.default_rng(seed)
+
+    def draw(self, logits: NDArray[np.float32], recent: Collection[int] = ()) -> int:
+        """A symbol from logits (symbols,), of which -inf are never drawn. `recent` are penalised.
+
+        Raises ValueError where every logit is -inf.
+        """
+        logits = logits.astype(np.float64)
+        if recent and self.sampling.repetition_penalty > 1:
+            logits[list(set(recent))] -= np.log(self.sampling.repetition_penalty)
+        best = int(logits.argmax())
+        if logits[best] == -np.inf:
+            raise ValueError("no symbol can be drawn")
+        if self.sampling.temperature == 0:
+            return best
+        p = np.exp((logits - logits[best]) / self.sampling.temperature)
+        order = np.argsort(-p, kind="stable")
+        cumulative = np.cumsum(p[order])
+        kept = self._kept(cumulative)
+        at = np.searchsorted(cumulative[:kept], self._random.random() * cumulative[kept - 1], side="right")
+        return int(order[min(int(at), kept - 1)])
+
+    def _kept(self, cumulative: NDArray[np.float64]) -> int:
+        """How many of the likeliest symbols can be drawn, from their cumulative weights."""
+        kept = int(np.searchsorted(cumulative, self.sampling.top_p * cumulative[-1])) + 1
+        kept = min(kept, len(cumulative))
+        return min(kept, self.sampling.top_k) if self.sampling.top_k else kept
