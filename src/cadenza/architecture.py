@@ -1,4 +1,4 @@
-"""The composer's sizes and constants: what the torch model that trains and the engine that plays agree upon."""
+"""The composer's sizes and constants: what the torch model and the torch-free engine agree upon."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class EventLSTMConfig:
 
 
 def style_index(styles: tuple[str, ...], style: str | None) -> int:
-    """Index of a style's embedding; the one after the last for None and for a style that was not trained on."""
+    """Index of a style's embedding; the one after the last for None and for an unknown style."""
     return styles.index(style) if style in styles else len(styles)
 
 
@@ -86,7 +86,9 @@ def rotary_frequencies() -> NDArray[np.float64]:
     return table
 
 
-def coordinates(onsets: NDArray[np.integer], first_index: int, pitches: NDArray[np.integer]) -> NDArray[np.float64]:
+def coordinates(
+    onsets: NDArray[np.integer], first_index: int, pitches: NDArray[np.integer]
+) -> NDArray[np.float64]:
     """Rotary coordinates (notes, 3) of notes with onsets in steps and pitches as symbols."""
     index = first_index + np.arange(len(onsets))
     return np.stack([onsets / STEPS_PER_QUARTER, index, pitches], axis=-1).astype(np.float64)

@@ -57,8 +57,8 @@ SOUNDFONT_FOLDERS: Final = (
 
 LOUDNESS: Final = 1.6
 """Amplitude grows with velocity to this power: 24 dB from velocity 20 to 110."""
-LEVEL: Final = 0.3
-"""Peak of the bank's loudest note at velocity 127, so that chords leave the limiter alone."""
+LEVEL: Final = 0.9
+"""Peak of the bank's loudest note at velocity 127, at which most music leaves the limiter alone."""
 CEILING: Final = 0.97
 """The limiter lets no sample beyond it."""
 LIMITER_BLOCK: Final = 256
@@ -92,15 +92,25 @@ class Bank:
     """Samples a second."""
 
     def note(self, pitch: int, seconds: float, sample_rate: int) -> NDArray[np.float32]:
-        """A note, transposed from the nearest one, at most so many seconds long: shape (2, channels, samples)."""
-        index = int(np.abs(self.pitches - pitch).argmin())
+        """A note made from the nearest one, at most so many seconds long: shape (2, channels, samples)."""
+        index, transposed = self._nearest(pitch)
         begin, end = int(self.offsets[index]), int(self.offsets[index + 1])
-        step = 2 ** ((pitch - int(self.pitches[index])) / 12) * self.sample_rate / sample_rate
+        step = transposed * self.sample_rate / sample_rate
         length = min(int((end - begin) / step), round(seconds * sample_rate))
         end = min(end, begin + int(length * step) + 4)
         gain = self.peaks[index] / np.float32(32767)
         wave = self.samples[:, :, begin:end].astype(np.float32) * gain
         return wave[:, :, :length] if step == 1 else resample(wave, step, length)
+
+    def seconds(self, pitch: int) -> float:
+        """How long an undamped note rings."""
+        index, transposed = self._nearest(pitch)
+        return float(self.offsets[index + 1] - self.offsets[index]) / self.sample_rate / transposed
+
+    def _nearest(self, pitch: int) -> tuple[int, float]:
+        """Index of the note from which a pitch is made, and how much faster that is played."""
+        index = int(np.abs(self.pitches - pitch).argmin())
+        return index, 2 ** ((pitch - int(self.pitches[index])) / 12)
 
 
 # ---------------------------------------------------------------- the bank
@@ -199,9 +209,10 @@ def _content_hash(path: Path) -> str:
 def _read_bank(path: Path) -> Bank | None:
     """A cached bank, or None where it is absent or damaged (the archive has checksums)."""
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        # Opened here, since NumPy leaves a damaged archive open.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             bank = Bank(arrays["pitches"], arrays["offsets"], arrays["peaks"], arrays["samples"])
-    except (OSError, ValueError, LookupError, EOFError, zipfile.BadZipFile, zlib.error):
+    except (OSError, ValueError, TypeError, LookupError, EOFError, zipfile.BadZipFile, zlib.error):
         return None
     fits = bank.samples.ndim == 3 and bank.samples.shape[2] == bank.offsets[-1]
     return bank if fits else None
@@ -296,17 +307,14 @@ def render(score: Score, bank: Bank | None = None, *, sample_rate: int = SAMPLE_
         raise CadenzaError(f"the piece lasts {minutes:.0f} minutes: at most 60 can be rendered")
     struck = strokes(score)
     bank = bank or load_bank()
-    longest = BANK_SECONDS * 2 ** (1 / 12)
-    ends = np.minimum.reduce(
-        [struck["start"] + longest, _silent_after(struck), struck["cut"] + RESTRIKE_SECONDS]
-    )
+    ends = _ends(struck, bank)
     seconds = max(score.seconds_long, float(ends.max(initial=0))) + SILENCE
     mix = np.zeros((2, round(seconds * sample_rate)), np.float32)
-    order = np.argsort(struck["pitch"], kind="stable")
-    pitches, first = np.unique(struck["pitch"][order], return_index=True)
-    for pitch, group in zip(pitches, np.split(order, first[1:]), strict=True):
-        seconds = float((ends[group] - struck["start"][group]).max())
-        _mix_pitch(mix, struck[group], bank.note(int(pitch), seconds, sample_rate), sample_rate)
+    # Pitch by pitch, so that only one note at a time is unpacked and transposed.
+    for pitch in np.unique(struck["pitch"]).tolist():
+        own = struck["pitch"] == pitch
+        longest = float((ends[own] - struck["start"][own]).max())
+        _mix_pitch(mix, struck[own], bank.note(pitch, longest, sample_rate), sample_rate)
     limit(mix, sample_rate)
     return _without_long_silence(mix, score.seconds_long, sample_rate).T
 
@@ -318,6 +326,13 @@ def _without_long_silence(mix: NDArray[np.float32], seconds: float, sample_rate:
     return mix[:, : least + (int(tail[-1]) + 1 if tail.size else 0) + round(SILENCE * sample_rate)]
 
 
+def _ends(struck: NDArray[np.void], bank: Bank) -> NDArray[np.float64]:
+    """Seconds at which each stroke has died away, was damped, or gave way to another."""
+    rings = np.array([bank.seconds(pitch) for pitch in struck["pitch"].tolist()], np.float64)
+    damped = struck["release"] + _damping_seconds(struck["pitch"])
+    return np.minimum(np.minimum(struck["start"] + rings, damped), struck["cut"] + RESTRIKE_SECONDS)
+
+
 def _damping_seconds(pitch: NDArray[np.int64] | int) -> NDArray[np.float64]:
     """How long a damped string takes to fall silent: 0.8 s at the bottom, 0.2 s at the last damper.
 
@@ -325,11 +340,6 @@ def _damping_seconds(pitch: NDArray[np.int64] | int) -> NDArray[np.float64]:
     """
     damped = 0.8 * 4.0 ** (-(np.asarray(pitch) - 21.0) / (LAST_DAMPER - 21))
     return np.where(np.asarray(pitch) > LAST_DAMPER, np.inf, damped)
-
-
-def _silent_after(struck: NDArray[np.void]) -> NDArray[np.float64]:
-    """Seconds at which the damper has silenced each stroke."""
-    return struck["release"] + _damping_seconds(struck["pitch"])
 
 
 def _mix_pitch(
@@ -377,7 +387,7 @@ def _damping(pitch: int, longest: int, sample_rate: int) -> NDArray[np.float32]:
 
 
 def _pan(pitch: int) -> NDArray[np.float32]:
-    """Gains of left and right, shape (2, 1), for a mono bank: the bass a little to the left, as at the keys."""
+    """Gains of left and right, shape (2, 1), for a mono bank: the bass a little to the left."""
     angle = np.pi / 4 * (1 + 0.5 * (pitch - 64.5) / 43.5)
     return np.array([[np.cos(angle)], [np.sin(angle)]], np.float32)
 
@@ -388,18 +398,18 @@ def limit(mix: NDArray[np.float32], sample_rate: int) -> None:
     `mix` is (channels, samples). The gain is piecewise linear, and over each block at most what that
     block can take, so that nothing is ever clipped.
     """
-    blocks = -(-mix.shape[1] // LIMITER_BLOCK)
+    blocks: int = -(-mix.shape[1] // LIMITER_BLOCK)
     peaks = np.array(
         [np.abs(mix[:, i * LIMITER_BLOCK : (i + 1) * LIMITER_BLOCK]).max() for i in range(blocks)]
     )
     if not (peaks > CEILING).any():
         return
     decibels: NDArray[np.float64] = 20 * np.log10(CEILING / np.maximum(peaks, CEILING))
-    seconds = LIMITER_BLOCK / sample_rate * np.arange(blocks)
+    seconds = np.linspace(0, blocks * LIMITER_BLOCK / sample_rate, blocks, endpoint=False)
     recovery, approach = 12 * seconds, 400 * seconds
     decibels = _running_minimum(decibels - recovery) + recovery
     decibels = _running_minimum((decibels + approach)[::-1])[::-1] - approach
-    gains = 10 ** (decibels / 20)
+    gains: NDArray[np.float64] = 10 ** (decibels / 20)
     edges = np.minimum(np.append(gains, gains[-1]), np.append(gains[0], gains)).astype(np.float32)
     ramp = np.linspace(0, 1, LIMITER_BLOCK, endpoint=False, dtype=np.float32)
     for i in range(blocks):

@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file, save_file  # pyright: ignore[reportUnknownVariableType]
 
 from cadenza.errors import CadenzaError
 from cadenza.files import atomic_path
@@ -35,18 +35,18 @@ class Checkpoint:
     """A name in `cadenza.models.MODELS`."""
     sizes: dict[str, Any]
     """The model's configuration."""
-    files: dict[str, str] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict[str, str])
     """File of each group of tensors: `weights`, and `optimiser` where training can go on."""
-    corpora: dict[str, str] = field(default_factory=dict)
+    corpora: dict[str, str] = field(default_factory=dict[str, str])
     """Digest of each corpus it was trained on, by name."""
     seed: int = 0
     step: int = 0
     """Optimiser steps done."""
     notes: int = 0
     """Notes trained on, repetitions counted."""
-    valid: dict[str, float] = field(default_factory=dict)
+    valid: dict[str, float] = field(default_factory=dict[str, float])
     """Nats a note on each corpus's validation split."""
-    progress: dict[str, float] = field(default_factory=dict)
+    progress: dict[str, float] = field(default_factory=dict[str, float])
     """What the training loop needs to go on."""
     version: str = ""
     """Of Cadenza."""
@@ -63,7 +63,9 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint, groups: Mapping[str, T
         with atomic_path(folder / files[group]) as beside:
             save_file({name: np.ascontiguousarray(t) for name, t in tensors.items()}, beside)
     with atomic_path(folder / "model.json") as beside:
-        beside.write_text(json.dumps(asdict(checkpoint) | {"files": files}, indent=1) + "\n", encoding="utf-8")
+        beside.write_text(
+            json.dumps(asdict(checkpoint) | {"files": files}, indent=1) + "\n", encoding="utf-8"
+        )
     for path in folder.glob("*.safetensors"):
         if path.name not in files.values():
             path.unlink()
@@ -76,23 +78,28 @@ def load_checkpoint(folder: Path) -> Checkpoint:
     """
     path = folder / "model.json"
     try:
-        about = json.loads(path.read_text(encoding="utf-8"))
+        read: Any = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise CadenzaError(f"{folder} holds no checkpoint: there is no model.json in it") from error
     except OSError as error:
         raise CadenzaError(f"cannot read {path}: {error.strerror}") from error
     except ValueError as error:
         raise CadenzaError(f"{path} is damaged: {error}") from error
-    found = about.get("format") if isinstance(about, dict) else None
+    about: dict[str, Any] = dict(read) if isinstance(read, dict) else {}  # pyright: ignore[reportUnknownArgumentType]
+    found = about.get("format")
     if found != FORMAT:
-        raise CadenzaError(f"{folder}: a checkpoint of format {found}, this version reads {FORMAT}; train it anew")
+        raise CadenzaError(
+            f"{folder}: a checkpoint of format {found}, this version reads {FORMAT}; train it anew"
+        )
     try:
         checkpoint = Checkpoint(**about)
     except TypeError as error:
         raise CadenzaError(f"{path} is damaged: {error}") from error
     ours = {f.name: f.size for f in FIELDS}
     if checkpoint.vocabulary != ours:
-        raise CadenzaError(f"{folder}: its vocabulary {checkpoint.vocabulary} is not ours, {ours}; train it anew")
+        raise CadenzaError(
+            f"{folder}: its vocabulary {checkpoint.vocabulary} is not ours, {ours}; train it anew"
+        )
     return checkpoint
 
 

@@ -31,6 +31,9 @@ app = typer.Typer(
 corpus_app = typer.Typer(help="The music that models are trained on.", no_args_is_help=True)
 app.add_typer(corpus_app, name="corpus")
 
+INTERRUPTED = 130
+"""Status after Ctrl-C, as the shell has it; typer returns it rather than letting the interrupt through."""
+
 out = Console()
 err = Console(stderr=True)
 
@@ -42,13 +45,15 @@ def main() -> NoReturn:
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     try:
         status = app(standalone_mode=False)
+        if status == INTERRUPTED:
+            raise KeyboardInterrupt
     except CadenzaError as error:
         _fail(str(error))
     except typer.TyperException as error:
         _fail(f"{error.format_message()} (cadenza --help shows how)")
     except (KeyboardInterrupt, typer.Abort):
-        err.print("cadenza: stopped")
-        sys.exit(130)
+        print("cadenza: stopped", file=sys.stderr)
+        sys.exit(INTERRUPTED)
     sys.exit(status if isinstance(status, int) else 0)
 
 
@@ -66,7 +71,9 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _common(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
 ) -> None: ...
 
 
@@ -74,15 +81,21 @@ def _common(
 
 Out = Annotated[Path, typer.Option("-o", "--out", help="MIDI file to write.", show_default=True)]
 Seed = Annotated[int, typer.Option(help="Same seed, same music.")]
-Takes = Annotated[int, typer.Option(help="So many versions: NAME-1.mid, NAME-2.mid, ..., seeds SEED, SEED+1, ...")]
+Takes = Annotated[
+    int, typer.Option(help="So many versions: NAME-1.mid, NAME-2.mid, ..., seeds SEED, SEED+1, ...")
+]
 Temperature = Annotated[float, typer.Option(help="0 plays safe, 1 as learnt, above 1 wild.")]
 TopP = Annotated[float, typer.Option("--top-p", help="Draw among the likeliest that hold this probability.")]
 TopK = Annotated[int, typer.Option("--top-k", help="Draw among so many of the likeliest; 0: no limit.")]
-Penalty = Annotated[float, typer.Option("--repetition-penalty", help="Above 1: recent pitches become less likely.")]
+Penalty = Annotated[
+    float, typer.Option("--repetition-penalty", help="Above 1: recent pitches become less likely.")
+]
 Key = Annotated[str | None, typer.Option(help='Only pitches of a key, such as "C minor" or "F# major".')]
 Range = Annotated[str | None, typer.Option(help="Only pitches from one to another, such as C3-C6.")]
 Style = Annotated[str | None, typer.Option(help="pop, classical or chorale.")]
-ModelName = Annotated[str, typer.Option("--model", help="A shipped model (cadenza models) or a checkpoint folder.")]
+ModelName = Annotated[
+    str, typer.Option("--model", help="A shipped model (cadenza models) or a checkpoint folder.")
+]
 Wav = Annotated[bool, typer.Option("--wav", help="Write the sound as well.")]
 Mp3 = Annotated[bool, typer.Option("--mp3", help="Write the sound as MP3 as well.")]
 Png = Annotated[bool, typer.Option("--png", help="Write a picture of the piano roll as well.")]
@@ -93,6 +106,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object inst
 @app.command("continue")
 def continue_(
     prompt: Annotated[Path, typer.Argument(help="MIDI file to go on from.")],
+    *,
     out_file: Out = Path("continued.mid"),
     bars: Annotated[int, typer.Option(help="Bars to add.")] = 8,
     seed: Seed = 1,
@@ -120,7 +134,13 @@ def continue_(
     from cadenza import compose
     from cadenza.midi import read_midi
 
-    wish = _wish(bars, seed, style, key, pitch_range, temperature, top_p, top_k, repetition_penalty)
+    wish = compose.Wish(
+        bars,
+        seed,
+        style,
+        compose.Constraints.parse(key, pitch_range),
+        compose.Sampling(temperature, top_p, top_k, repetition_penalty),
+    )
     score = read_midi(prompt)
     _named(prompt, lambda: compose.events.encode(score))
     player = compose.load_model(model)
@@ -135,10 +155,13 @@ def continue_(
 
 @app.command()
 def compose(
+    *,
     out_file: Out = Path("composed.mid"),
     style: Annotated[str, typer.Option(help="pop, classical or chorale.")] = "pop",
     bars: Annotated[int, typer.Option(help="Length in bars.")] = 16,
-    tempo: Annotated[float | None, typer.Option(help="Quarter notes a minute; by default the style's.")] = None,
+    tempo: Annotated[
+        float | None, typer.Option(help="Quarter notes a minute; by default the style's.")
+    ] = None,
     metre: Annotated[str, typer.Option(help="Time signature, such as 4/4, 3/4 or 6/8.")] = "4/4",
     seed: Seed = 1,
     takes: Takes = 1,
@@ -161,7 +184,13 @@ def compose(
     """
     from cadenza import compose
 
-    wish = _wish(bars, seed, style, key, pitch_range, temperature, top_p, top_k, repetition_penalty)
+    wish = compose.Wish(
+        bars,
+        seed,
+        style,
+        compose.Constraints.parse(key, pitch_range),
+        compose.Sampling(temperature, top_p, top_k, repetition_penalty),
+    )
     signature = _metre(metre)
     player = compose.load_model(model)
     _compose(
@@ -173,35 +202,15 @@ def compose(
     )
 
 
-def _wish(
-    bars: int,
-    seed: int,
-    style: str | None,
-    key: str | None,
-    pitch_range: str | None,
-    temperature: float,
-    top_p: float,
-    top_k: int,
-    repetition_penalty: float,
-) -> Any:
-    from cadenza.compose import Wish
-    from cadenza.engine.constraints import Constraints, parse_key, parse_range
-    from cadenza.engine.sampler import Sampling
-    from cadenza.representation.events import HIGHEST, LOWEST
-
-    low, high = parse_range(pitch_range) if pitch_range else (LOWEST, HIGHEST)
-    constraints = Constraints(parse_key(key) if key else None, low, high)
-    sampling = Sampling(temperature, top_p, top_k, repetition_penalty)
-    return Wish(bars, seed, style, constraints, sampling)
-
-
 def _metre(text: str) -> tuple[int, int]:
     numerator, _, denominator = text.partition("/")
     if not (numerator.isdigit() and denominator.isdigit()):
         raise CadenzaError(f"no metre {text!r}: say for example 3/4")
     metre = int(numerator), int(denominator)
     if metre[1] not in (1, 2, 4, 8, 16, 32) or not 0 < metre[0] * 4 <= 32 * metre[1] // 4:
-        raise CadenzaError(f"no metre {text!r}: bars of up to two whole notes, counted in 1, 2, 4, 8, 16 or 32")
+        raise CadenzaError(
+            f"no metre {text!r}: bars of up to two whole notes, counted in 1, 2, 4, 8, 16 or 32"
+        )
     return metre
 
 
@@ -221,8 +230,12 @@ class _Writer:
     """Writes a score in every form that was asked for."""
 
     def __init__(self, wav: bool, mp3: bool, png: bool, soundfont: Path | None) -> None:
-        self.wav, self.mp3, self.png, self.soundfont = wav, mp3, png, soundfont
-        self._bank: Any = None
+        self.wav, self.mp3, self.png = wav, mp3, png
+        if wav or mp3:
+            # Before anything is drawn: a SoundFont that is not there should cost no time and leave no file.
+            from cadenza import audio
+
+            self._bank = audio.load_bank(soundfont)
 
     def write(self, score: Any, path: Path, prompt_end: int, title: str) -> list[str]:
         """The files written, the MIDI file first."""
@@ -243,7 +256,6 @@ class _Writer:
         """WAV and MP3 files beside a MIDI file."""
         from cadenza import audio
 
-        self._bank = self._bank or audio.load_bank(self.soundfont)
         samples = audio.render(score, self._bank)
         files: list[Path] = []
         if self.wav:
@@ -255,7 +267,9 @@ class _Writer:
         return files
 
 
-def _compose(take_of: Callable[[Any], Any], wish: Any, paths: list[Path], writer: _Writer, as_json: bool) -> None:
+def _compose(
+    take_of: Callable[[Any], Any], wish: Any, paths: list[Path], writer: _Writer, as_json: bool
+) -> None:
     """Draws and writes each take, then says what there is."""
     takes: list[dict[str, Any]] = []
     for i, path in enumerate(paths):
@@ -336,7 +350,8 @@ def inspect(
 def render(
     file: Annotated[Path, typer.Argument(help="MIDI file.")],
     out_file: Annotated[
-        Path | None, typer.Option("-o", "--out", help="WAV, MP3 or PNG file; by default the MIDI file's name in .wav.")
+        Path | None,
+        typer.Option("-o", "--out", help="WAV, MP3 or PNG file; by default the MIDI file's name in .wav."),
     ] = None,
     soundfont: Soundfont = None,
 ) -> None:
@@ -375,6 +390,7 @@ def _progress() -> Progress:
         TextColumn("{task.fields[note]}"),
         console=err,
         transient=True,
+        disable=not err.is_terminal,
     )
 
 
@@ -453,15 +469,20 @@ def _say_prepared(prepared: Any) -> None:
         notes = sum(p.notes for p in pieces)
         table.add_row(split, str(len(pieces)), f"{notes:,}", str(metrical), str(len(pieces) - metrical))
     out.print(table)
-    out.print(f"{len(prepared.rejected)} files rejected; digest {prepared.digest[:16]}; kept in {prepared.folder}",
-              markup=False, highlight=False, soft_wrap=True)
+    out.print(
+        f"{len(prepared.rejected)} files rejected; digest {prepared.digest[:16]}; kept in {prepared.folder}",
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
+    )
 
 
 @app.command()
 def train(
     recipe: Annotated[Path, typer.Argument(help="Recipe: a TOML file (see recipes/).")],
     folder: Annotated[
-        Path | None, typer.Option("--run", help="Folder of the run; by default runs/NAME. A run that is there goes on.")
+        Path | None,
+        typer.Option("--run", help="Folder of the run; by default runs/NAME. A run that is there goes on."),
     ] = None,
     changes: Annotated[
         list[str] | None, typer.Option("--set", help="Change a value: training.steps=500 (may be repeated).")
@@ -471,13 +492,13 @@ def train(
 
     [bold]cadenza train recipes/composer.toml --set training.steps=500[/bold]
     """
+    from cadenza.recipe import load_recipe
+
+    recipe_read = load_recipe(recipe, dict(_change(c) for c in changes or []))
     try:
-        from cadenza.train import load_recipe
         from cadenza.train import train as run_training
     except ModuleNotFoundError as error:
         raise CadenzaError(f"training needs {error.name}: pip install 'cadenza[train]'") from error
-
-    recipe_read = load_recipe(recipe, dict(_change(c) for c in changes or []))
     target = folder or Path("runs") / recipe.stem
     with _progress() as progress:
         task = progress.add_task(str(target), total=recipe_read.training.steps, note="")
@@ -528,5 +549,7 @@ def models(as_json: AsJson = False) -> None:
         table.add_column(column, overflow="fold")
     for row in rows:
         valid = ", ".join(f"{name} {nats:.2f}" for name, nats in row["nats_per_note"].items())
-        table.add_row(row["name"], row["kind"], f"{row['parameters']:,}", ", ".join(row["styles"]) or "-", valid)
+        table.add_row(
+            row["name"], row["kind"], f"{row['parameters']:,}", ", ".join(row["styles"]) or "-", valid
+        )
     out.print(table)

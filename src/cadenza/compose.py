@@ -1,9 +1,9 @@
 """Compose and continue: what the command line, Python callers and every later front end call.
 
-    import cadenza
+import cadenza
 
-    take = cadenza.continue_(cadenza.read_midi("in.mid"), cadenza.Wish(bars=8, seed=7))
-    cadenza.write_midi(take.score, "out.mid")
+take = cadenza.continue_(cadenza.read_midi("in.mid"), cadenza.Wish(bars=8, seed=7))
+cadenza.write_midi(take.score, "out.mid")
 """
 
 from __future__ import annotations
@@ -97,8 +97,8 @@ def load_model(name: str | Path = DEFAULT_MODEL) -> Model:
     parameters = sum(tensor.size for tensor in tensors.values())
     try:
         if checkpoint.model == "composer":
-            styles = tuple(checkpoint.sizes["styles"])
-            config = ComposerConfig(**(checkpoint.sizes | {"styles": styles}))
+            sizes: dict[str, Any] = checkpoint.sizes | {"styles": tuple(checkpoint.sizes["styles"])}
+            config = ComposerConfig(**sizes)
             return Model(folder.name, NumpyComposer(config, tensors), checkpoint, parameters)
         if checkpoint.model == "markov":
             return Model(folder.name, Markov.from_tensors(tensors), checkpoint, parameters)
@@ -207,22 +207,35 @@ def _take(wish: Wish, model: Model, frame: Frame, prompt: EventSequence | None, 
 
 def draw(wish: Wish, model: Model, frame: Frame, prompt: EventSequence | None, plan: Plan) -> Iterator[Drawn]:
     """The notes of a plan one after the other, as they are drawn."""
-    if wish.style is not None and model.sequence_model.styles and wish.style not in model.sequence_model.styles:
-        raise CadenzaError(f"no style {wish.style!r}: this model knows {', '.join(model.sequence_model.styles)}")
+    if (
+        wish.style is not None
+        and model.sequence_model.styles
+        and wish.style not in model.sequence_model.styles
+    ):
+        raise CadenzaError(
+            f"no style {wish.style!r}: this model knows {', '.join(model.sequence_model.styles)}"
+        )
     first, end = (int(np.ceil(step - 1e-6)) for step in frame.steps(np.array([plan.begin, plan.end])))
     if prompt is not None:
         first = max(first, int(prompt.onsets[-1]) + 1)
     places = places_in(frame, plan.end)
     span = Span(first, max(end, first + 1))
     return stream(
-        model.sequence_model, prompt, wish.style, places, span, wish.constraints, wish.sampling, wish.seed
+        model.sequence_model,
+        prompt,
+        wish.style,
+        places,
+        span,
+        constraints=wish.constraints,
+        sampling=wish.sampling,
+        seed=wish.seed,
     )
 
 
 def places_in(frame: Frame, end: int) -> Places:
     """Positions in the bars of a frame up to a tick and some bars beyond."""
     if frame.grid == "free":
-        return lambda step: (NO_POSITION, 0)
+        return lambda _: (NO_POSITION, 0)
     ticks_per_step = frame.score.ticks_per_quarter / STEPS_PER_QUARTER
     last = round((end - frame.origin) / ticks_per_step) + 8 * events.LONGEST_BAR
     positions, bars = (column.tolist() for column in frame.places(np.arange(last)))

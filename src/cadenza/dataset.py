@@ -3,6 +3,8 @@
 On disk, a prepared corpus is a folder: `rows.npy` and its companions hold the pieces end to end and are
 memory-mapped; `pieces.json` says where each begins, its side of the split, its grid, and which files were
 rejected and why. Preparation runs on all cores in shards and goes on where it was interrupted.
+
+Draws. A piece of n rows is n + 1 draws: draw t yields row t, from rows 0 to t - 1; draw n yields END.
 """
 
 from __future__ import annotations
@@ -11,10 +13,12 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+import signal
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, fields, replace
-from functools import lru_cache
+from functools import cached_property
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final
@@ -22,7 +26,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from cadenza.corpus import Corpus, Item, Split, cache_folder, content_hash, find_corpus, split_of
+from cadenza.corpus import CORPORA, Corpus, Item, Split, cache_folder, content_hash, find_corpus, split_of
 from cadenza.errors import CadenzaError
 from cadenza.files import atomic_path
 from cadenza.representation import events
@@ -33,6 +37,9 @@ FORMAT: Final = 2
 
 SHARD: Final = 64
 """Items encoded by one worker call: small enough for a live progress bar, large enough to amortise it."""
+
+OnProgress = Callable[[int, int], None]
+"""Told of files done and files in all."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +92,7 @@ class Prepared:
 
 @dataclass(frozen=True)
 class _Encoded:
-    """What a worker returns for one item: its sequences, native grid first, or the reason for its rejection."""
+    """What becomes of an item: its sequences, native grid first, or the reason for its rejection."""
 
     name: str
     content: str = ""
@@ -95,53 +102,95 @@ class _Encoded:
     reason: str = ""
 
 
-def prepare(name: str, on_progress: Callable[[int, int], None] | None = None, workers: int | None = None) -> Prepared:
+def prepare(name: str, on_progress: OnProgress | None = None, workers: int | None = None) -> Prepared:
     """A corpus by name or folder, encoded as events; from the cache where it already lies there.
 
-    `on_progress(done, all)` is told of every shard of files. Raises CadenzaError for an unknown or absent
-    corpus and for one in which nothing can be read.
+    `on_progress` is told of every shard of files. `workers`: processes, all cores by default; with 1, all is
+    done in this one. Raises CadenzaError for an unknown or absent corpus and for one in which nothing can be
+    read. Interrupted, it goes on from the last finished shard.
     """
     corpus, folder = find_corpus(name)
     items = corpus.items(folder)
     if not items:
         raise CadenzaError(f"{folder}: no MIDI file in it or below it")
-    home = cache_folder() / "prepared" / f"{corpus.name}-{_fingerprint(corpus, items)}"
-    if not (home / "pieces.json").exists():
-        _write(corpus, _encode_all(name, items, home / "shards", on_progress, workers), home)
-        shutil.rmtree(home / "shards")
+    home = cache_folder() / "prepared" / f"{corpus.name[:50]}-{_fingerprint(corpus, items)}"
+    try:
+        if not (home / "pieces.json").exists():
+            shards = home / "shards"
+            shards.mkdir(parents=True, exist_ok=True)
+            _write(corpus, _encode_all(name, items, shards, on_progress, workers or _cores()), home)
+            shutil.rmtree(shards, ignore_errors=True)
+    except (OSError, CadenzaError) as error:
+        if not (home / "pieces.json").exists():  # else another process was faster
+            if isinstance(error, OSError):
+                raise CadenzaError(f"{home}: cannot be prepared: {error.strerror or error}") from error
+            raise
     return load(home)
 
 
 def _fingerprint(corpus: Corpus, items: Sequence[Item]) -> str:
     """Changes when a file of the corpus, or the way it is written to disk, does."""
-    seen = hashlib.sha256(f"{FORMAT} {corpus.name} {events.FIELDS}".encode())
+    seen = hashlib.sha256(f"{FORMAT} {corpus.name} {events.FIELDS}".encode(errors="surrogateescape"))
+    if corpus.name not in CORPORA or CORPORA[corpus.name].origin != corpus.origin:
+        seen.update(corpus.origin.encode(errors="surrogateescape"))  # two folders may share their name
     for item in items:
-        stat = item.path.stat()
-        seen.update(f"{item.name} {stat.st_size} {stat.st_mtime_ns}".encode())
+        seen.update(f"{item.name} {_stamp(item.path)}".encode(errors="surrogateescape"))
     return seen.hexdigest()[:12]
 
 
+def _stamp(path: Path) -> str:
+    """Size and time of a file; a word where it has vanished, which its reader will say more about."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return "absent"
+    return f"{stat.st_size} {stat.st_mtime_ns}"
+
+
 def _encode_all(
-    name: str,
-    items: Sequence[Item],
-    shards: Path,
-    on_progress: Callable[[int, int], None] | None,
-    workers: int | None,
+    name: str, items: Sequence[Item], shards: Path, on_progress: OnProgress | None, workers: int
 ) -> list[_Encoded]:
     """Every item's result, in order. Shards that an interrupted run left behind are not made again."""
-    shards.mkdir(parents=True, exist_ok=True)
     parts = {shards / f"{i:06d}.npz": items[i : i + SHARD] for i in range(0, len(items), SHARD)}
     missing = {path: part for path, part in parts.items() if not path.exists()}
     done = len(items) - sum(map(len, missing.values()))
-    # Spawned, not forked: the parent may hold threads of NumPy or torch, which do not survive a fork.
-    with ProcessPoolExecutor(workers or os.cpu_count(), get_context("spawn")) as pool:
-        jobs = {pool.submit(_encode_shard, name, part, path): len(part) for path, part in missing.items()}
-        for job in as_completed(jobs):
-            job.result()
-            done += jobs[job]
-            if on_progress:
-                on_progress(done, len(items))
+    for encoded in _encode_shards(name, missing, workers):
+        done += encoded
+        if on_progress:
+            on_progress(done, len(items))
     return [encoded for path in parts for encoded in _read_shard(path)]
+
+
+def _cores() -> int:
+    """The cores that this process may use, which a scheduler can have limited."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _encode_shards(name: str, shards: Mapping[Path, Sequence[Item]], workers: int) -> Iterator[int]:
+    """Writes shards, in processes where there are several; the number of items of each that is done."""
+    if min(workers, len(shards)) <= 1:
+        for path, items in shards.items():
+            _encode_shard(name, items, path)
+            yield len(items)
+        return
+    # Spawned, not forked: the parent may hold threads of NumPy or torch, which do not survive a fork.
+    with ProcessPoolExecutor(workers, get_context("spawn"), _leave_interrupts_to_the_parent) as pool:
+        jobs = {pool.submit(_encode_shard, name, items, path): len(items) for path, items in shards.items()}
+        try:
+            for job in as_completed(jobs):
+                job.result()
+                yield jobs[job]
+        except BrokenProcessPool as error:
+            advice = "in a script, call prepare below `if __name__ == '__main__':`, or with workers=1"
+            raise CadenzaError(
+                f"preparing {name}: a worker process died (out of memory?); {advice}"
+            ) from error
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _leave_interrupts_to_the_parent() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _encode_shard(name: str, items: Sequence[Item], path: Path) -> None:
@@ -149,7 +198,8 @@ def _encode_shard(name: str, items: Sequence[Item], path: Path) -> None:
     encoded = [_encode_item(corpus, item) for item in items]
     sequences = [sequence for e in encoded for sequence in e.sequences]
     index = [
-        asdict(replace(e, sequences=())) | {"sequences": [(s.grid, len(s)) for s in e.sequences]} for e in encoded
+        asdict(replace(e, sequences=())) | {"sequences": [(s.grid, len(s)) for s in e.sequences]}
+        for e in encoded
     ]
     arrays = _joined(sequences)
     with atomic_path(path) as beside, beside.open("wb") as file:
@@ -163,12 +213,14 @@ def _encode_item(corpus: Corpus, item: Item) -> _Encoded:
         # A metrical piece is also kept as it sounds in seconds, so that a model can learn free time from it.
         others = (events.encode(score, "free"),) if native.grid == "metrical" else ()
     except CadenzaError as error:
-        return _Encoded(item.name, reason=str(error))
+        return _Encoded(item.name, reason=str(error).removeprefix(f"{item.path}: "))
     group = item.group or corpus.group(score)
     return _Encoded(item.name, content_hash(score), group, item.split, (native, *others))
 
 
-def _joined(sequences: Sequence[EventSequence]) -> tuple[NDArray[np.int16], NDArray[np.int32], NDArray[np.int16]]:
+def _joined(
+    sequences: Sequence[EventSequence],
+) -> tuple[NDArray[np.int16], NDArray[np.int32], NDArray[np.int16]]:
     """Rows, onsets and places of sequences end to end."""
     if not sequences:
         return np.zeros((0, len(events.FIELDS)), np.int16), np.zeros(0, np.int32), np.zeros((0, 2), np.int16)
@@ -200,7 +252,11 @@ def _write(corpus: Corpus, encoded: Sequence[_Encoded], home: Path) -> None:
     good = [e for e in encoded if e.sequences]
     rejected = [(e.name, e.reason) for e in encoded if not e.sequences]
     if not good:
-        raise CadenzaError(f"none of the {len(rejected)} files of {corpus.name} can be read: {rejected[0][1]}")
+        shutil.rmtree(home)
+        first = ": ".join(rejected[0])
+        raise CadenzaError(
+            f"none of the {len(rejected)} files of {corpus.name} can be read; the first: {first}"
+        )
     sides = split_of([e.group for e in good], [e.content for e in good])
     pieces: list[dict[str, Any]] = []
     at = 0
@@ -214,21 +270,30 @@ def _write(corpus: Corpus, encoded: Sequence[_Encoded], home: Path) -> None:
         with atomic_path(home / f"{name}.npy") as beside, beside.open("wb") as file:
             np.save(file, array)
     digest = hashlib.sha256("".join(sorted(e.content for e in good)).encode()).hexdigest()
-    about = {"name": corpus.name, "style": corpus.style, "digest": digest, "pieces": pieces, "rejected": rejected}
+    about = {
+        "name": corpus.name,
+        "style": corpus.style,
+        "digest": digest,
+        "pieces": pieces,
+        "rejected": rejected,
+    }
     with atomic_path(home / "pieces.json") as beside:
-        beside.write_text(json.dumps(about, indent=1))
+        beside.write_text(json.dumps(about, indent=1), encoding="utf-8")
 
 
 def load(home: Path) -> Prepared:
     """A prepared corpus from its folder, its arrays memory-mapped."""
-    about = json.loads((home / "pieces.json").read_text())
-    rows, onsets, places = (np.load(home / f"{name}.npy", mmap_mode="r") for name in ("rows", "onsets", "places"))
+    about = json.loads((home / "pieces.json").read_text(encoding="utf-8"))
+    arrays = (np.load(home / f"{name}.npy", mmap_mode="r") for name in ("rows", "onsets", "places"))
+    rows, onsets, places = arrays
     pieces = tuple(Piece(**piece) for piece in about["pieces"])
     rejected = tuple((name, reason) for name, reason in about["rejected"])
-    return Prepared(about["name"], about["style"], home, pieces, rejected, rows, onsets, places, about["digest"])
+    return Prepared(
+        about["name"], about["style"], home, pieces, rejected, rows, onsets, places, about["digest"]
+    )
 
 
-# --- Windows --------------------------------------------------------------------------------------------------
+# --- Windows ------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -251,23 +316,19 @@ class Windows:
 
 
 def window(sequence: EventSequence, first: int, length: int, style: str) -> Windows:
-    """The `length` draws of a piece from row `first` on (a batch of one); draw `len(sequence)` is the END row."""
+    """The `length` draws of a piece from row `first` on (a batch of one); draw `len(sequence)` is END."""
     count = len(sequence)
     drawn = np.arange(first, first + length)
-    known = np.clip(drawn - 1, 0, count - 1)
-    drawn_rows = np.clip(drawn, 0, count - 1)
-    rows = sequence.rows[known].astype(np.int64)
-    next_rows = sequence.rows[drawn_rows].astype(np.int64)
-    next_rows[drawn >= count] = (events.END, 0, 0, 0, 0)
+    is_start, is_over = drawn == 0, drawn >= count
+    known, drawn_rows = np.clip(drawn - 1, 0, count - 1), np.clip(drawn, 0, count - 1)
+    rows, next_rows = (sequence.rows[i].astype(np.int64) for i in (known, drawn_rows))
     places = np.stack([sequence.positions, sequence.bars], axis=1).astype(np.int64)
-    next_places = places[drawn_rows]
-    next_places[drawn >= count] = (events.NO_POSITION, 0)
-    is_start = drawn == 0
+    known_places, next_places = places[known], places[drawn_rows]
     rows[is_start] = 0
-    known_places = places[known]
     # The start stands on step 0, which is a bar line; of the first row only the bar is known by then.
-    if first == 0:
-        known_places[0, 0] = 0 if sequence.grid == "metrical" else events.NO_POSITION
+    known_places[is_start, 0] = 0 if sequence.grid == "metrical" else events.NO_POSITION
+    next_rows[is_over] = (events.END, 0, 0, 0, 0)
+    next_places[is_over] = (events.NO_POSITION, 0)
     onsets = np.where(is_start, 0, sequence.onsets[known]).astype(np.int64)
     real = drawn <= count if sequence.complete else drawn < count
     return Windows(
@@ -303,15 +364,15 @@ class Augmentation:
     """Share of the windows of metrical pieces that are taken in free time instead."""
 
     def apply(self, sequence: EventSequence, rng: np.random.Generator) -> EventSequence:
-        """A varied copy. Symbols stay within their tables: pitches by choice of the interval, the rest clipped."""
+        """A varied copy. Symbols stay in their tables: pitches by choice of interval, the rest clipped."""
         rows = sequence.rows.copy()
         low, high = int(rows[:, 1].min()), int(rows[:, 1].max())
         down = max(-self.transpose, -low)
         up = min(self.transpose - 1, events.PITCH.size - 1 - high)
         rows[:, 1] += rng.integers(min(down, 0), max(up, 0) + 1)
         # One symbol is four units of velocity.
-        louder = rng.integers(-self.velocity // 4, self.velocity // 4 + 1)
-        rows[:, 3] = np.clip(rows[:, 3] + louder, 0, events.VELOCITY.size - 1)
+        most = self.velocity // 4
+        rows[:, 3] = np.clip(rows[:, 3] + rng.integers(-most, most + 1), 0, events.VELOCITY.size - 1)
         varied = replace(sequence, rows=rows)
         return self._stretched(varied, rng) if sequence.grid == "free" else varied
 
@@ -345,10 +406,25 @@ class WindowSource:
         """The batch of a training step."""
         rng = np.random.default_rng([self.seed, step])
         chosen = rng.choice(len(self.corpora), self.batch, p=np.array(self.shares) / sum(self.shares))
-        return stacked([self._draw_one(self.corpora[i], rng) for i in chosen])
+        return stacked([self._draw_one(self.corpora[int(i)], rng) for i in chosen])
+
+    @cached_property
+    def _pieces(self) -> dict[str, tuple[list[Piece], NDArray[np.float64]]]:
+        """The training pieces of each corpus and the chance of each: its rows, times its grid's share."""
+        free = self.augmentation.free_share
+        found: dict[str, tuple[list[Piece], NDArray[np.float64]]] = {}
+        for corpus in self.corpora:
+            pieces = [piece for piece in corpus.pieces if piece.split == "train"]
+            if not pieces:
+                raise CadenzaError(
+                    f"no piece of {corpus.name} falls on the training side: it needs more files"
+                )
+            weights = np.array([piece.notes * _share(piece, free) for piece in pieces], dtype=np.float64)
+            found[str(corpus.folder)] = pieces, weights / weights.sum()
+        return found
 
     def _draw_one(self, corpus: Prepared, rng: np.random.Generator) -> Windows:
-        pieces, weights = _train_pieces(corpus, self.augmentation.free_share)
+        pieces, weights = self._pieces[str(corpus.folder)]
         piece = pieces[int(rng.choice(len(pieces), p=weights))]
         sequence = corpus.sequence(piece)
         # One window in eight begins where the piece does, for beginnings are asked for most.
@@ -367,18 +443,6 @@ class WindowSource:
         return window(self.augmentation.apply(cut, rng), min(first, 1), self.length, corpus.style)
 
 
-@lru_cache(maxsize=16)
-def _train_pieces_cached(folder: Path, free_share: float) -> tuple[list[Piece], NDArray[np.float64]]:
-    corpus = load(folder)
-    pieces = [p for p in corpus.pieces if p.split == "train"]
-    weights = np.array([(p.stop - p.start) * _share(p, free_share) for p in pieces], dtype=np.float64)
-    return pieces, weights / weights.sum()
-
-
-def _train_pieces(corpus: Prepared, free_share: float) -> tuple[list[Piece], NDArray[np.float64]]:
-    return _train_pieces_cached(corpus.folder, free_share)
-
-
 def _share(piece: Piece, free_share: float) -> float:
     if piece.native:
         return 1 - free_share if piece.grid == "metrical" else 1.0
@@ -388,7 +452,13 @@ def _share(piece: Piece, free_share: float) -> float:
 def evaluation_windows(
     sequence: EventSequence, length: int, overlap: int, style: str
 ) -> Iterator[tuple[Windows, int]]:
-    """Windows that cover a piece once, each with the number of its first draws that serve as context only."""
+    """Windows that cover a piece once, each with the number of its first draws that serve as context only.
+
+    Each but the first has at least `overlap` of these; the last one more, to fill its length. Raises
+    ValueError where the overlap leaves a window nothing of its own.
+    """
+    if not 0 <= overlap < length:
+        raise ValueError(f"windows of {length} draws cannot overlap by {overlap}")
     total = len(sequence) + 1
     first = 0
     while True:

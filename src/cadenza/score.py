@@ -72,7 +72,7 @@ class Tempo:
 
     @classmethod
     def from_qpm(cls, tick: int, qpm: float) -> Self:
-        """A tempo in quarter notes a minute. Raises ValueError outside 3.58 to 60 million, which MIDI can hold."""
+        """A tempo in quarter notes a minute. Raises ValueError outside 3.58 to 60 million, MIDI's range."""
         microseconds = round(60e6 / qpm) if qpm > 0 else 0
         if not 1 <= microseconds < 1 << 24:
             raise ValueError(f"no tempo for MIDI: {qpm:g} quarter notes a minute")
@@ -324,7 +324,7 @@ class Score:
         return np.concatenate(lines)
 
     def transpose(self, semitones: int) -> Score:
-        """Every pitched note moved; drums stay. The key signatures move along (see `KeySignature.transposed`).
+        """Every pitched note moved; drums stay. Key signatures move along (see `KeySignature.transposed`).
 
         Raises ValueError where a pitch would leave 0-127.
         """

@@ -164,7 +164,7 @@ class SoundFont:
             stream: Any = soundfile.read(io.BytesIO(self.data[start:end]), dtype="float32", always_2d=True)
             return stream[0][:, 0], 0
         values = np.frombuffer(self.data, "<i2", end - start, 2 * start)
-        return values.astype(np.float32) / 32768, start
+        return values.astype(np.float32) / np.float32(32768), start
 
 
 def read_soundfont(path: Path) -> SoundFont:

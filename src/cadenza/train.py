@@ -1,4 +1,4 @@
-"""Training: the loop on one screen, and the recipe that configures it.
+"""Training: the loop on one screen.
 
 A run is a folder: `recipe.toml` as used, `log.jsonl` (a JSON object a line), `last/` and `best/` checkpoints.
 It can be killed at any moment and taken up again: batch k depends only on the seed and k, so the run goes on
@@ -10,155 +10,33 @@ from __future__ import annotations
 import json
 import math
 import time
-import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
 
-from cadenza.architecture import ComposerConfig, EventLSTMConfig, style_index
 from cadenza import __version__
+from cadenza.architecture import ComposerConfig, style_index
 from cadenza.checkpoint import Checkpoint, load_checkpoint, load_tensors, save_checkpoint
-from cadenza.dataset import Augmentation, Prepared, Windows, WindowSource, prepare, window
+from cadenza.dataset import Prepared, Windows, WindowSource, prepare, window
+from cadenza.engine.constraints import Constraints
+from cadenza.engine.generate import Span, sequence_of, stream
+from cadenza.engine.network import NumpyComposer
+from cadenza.engine.sampler import Sampling
 from cadenza.errors import CadenzaError
+from cadenza.midi import write_midi
 from cadenza.models.base import EventBatch, EventModel
 from cadenza.models.composer import Composer
 from cadenza.models.event_lstm import EventLSTM
+from cadenza.plot import curves
+from cadenza.recipe import Recipe, TrainingConfig
+from cadenza.representation.events import STEPS_PER_QUARTER, decode
 
-Config = TypeVar("Config")
-
-TRAINABLE: Final = {"composer": (ComposerConfig, Composer), "event_lstm": (EventLSTMConfig, EventLSTM)}
-"""What a recipe's `[model] name` can be: the sizes and the model."""
-
-
-@dataclass(frozen=True)
-class DataConfig:
-    """What is trained on."""
-
-    corpora: tuple[str, ...] = ("pop909", "classical", "chorales")
-    """Names or folders."""
-    shares: tuple[float, ...] = ()
-    """Share of the windows from each corpus; empty: in proportion to the notes."""
-    window: int = 512
-    """Notes a window."""
-    augmentation: Augmentation = field(default_factory=Augmentation)
-    """What is varied."""
-
-
-@dataclass(frozen=True)
-class TrainingConfig:
-    """How it is trained."""
-
-    steps: int = 6000
-    """Optimiser steps."""
-    batch: int = 8
-    """Windows a step."""
-    optimiser: Literal["muon", "adamw"] = "muon"
-    """muon: the matrices of the trunk by Muon, all else by AdamW."""
-    rate: float = 3e-3
-    """Learning rate of AdamW."""
-    matrix_rate: float = 2e-2
-    """Learning rate of Muon."""
-    weight_decay: float = 0.01
-    """Decoupled weight decay."""
-    clip: float = 1.0
-    """Largest norm of the gradient."""
-    warmup: int = 100
-    """Steps over which the rates rise."""
-    cooldown: float = 0.5
-    """Share of the steps at the end over which the rates fall to zero, in a straight line."""
-    precision: Literal["float32", "bfloat16"] = "float32"
-    """Of the matrix products."""
-    seed: int = 1
-    """Of everything that is random."""
-    threads: int = 1
-    """CPU threads."""
-    validate_every: int = 250
-    """Steps between validations."""
-    validation_windows: int = 64
-    """At most so many windows of each corpus's validation split, evenly spaced."""
-    log_every: int = 25
-    """Steps between lines of the log."""
-    patience: int = 12
-    """Validations without a better one after which it stops early."""
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """One experiment."""
-
-    model: str = "composer"
-    """A name in TRAINABLE."""
-    sizes: Any = field(default_factory=ComposerConfig)
-    """The model's own configuration."""
-    data: DataConfig = field(default_factory=DataConfig)
-    training: TrainingConfig = field(default_factory=TrainingConfig)
-
-
-def load_recipe(path: Path, changes: Mapping[str, str] | None = None) -> Recipe:
-    """A recipe from TOML. `changes` maps dotted keys to TOML values and goes before what the file says.
-
-    Raises CadenzaError for a missing or malformed file, an unknown key or a value of the wrong kind.
-    """
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise CadenzaError(f"cannot read the recipe {path}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise CadenzaError(f"{path} is no valid TOML: {error}") from error
-    for key, value in (changes or {}).items():
-        *sections, last = key.split(".")
-        at = table
-        for section in sections:
-            at = at.setdefault(section, {})
-        at[last] = _toml_value(value)
-    return recipe_from(table, str(path))
-
-
-def _toml_value(text: str) -> Any:
-    try:
-        return tomllib.loads(f"x = {text}")["x"]
-    except tomllib.TOMLDecodeError:
-        return text
-
-
-def recipe_from(table: Mapping[str, Any], where: str) -> Recipe:
-    """A recipe from nested tables: [data], [model], [training]."""
-    unknown = set(table) - {"data", "model", "training"}
-    if unknown:
-        raise CadenzaError(f"{where}: unknown section {min(unknown)!r}; there are data, model and training")
-    model = dict(table.get("model", {}))
-    name = model.pop("name", "composer")
-    if name not in TRAINABLE:
-        raise CadenzaError(f"{where}: unknown model {name!r}; known are {', '.join(TRAINABLE)}")
-    return Recipe(
-        name,
-        _filled(TRAINABLE[name][0], model, f"{where}: model"),
-        _filled(DataConfig, table.get("data", {}), f"{where}: data"),
-        _filled(TrainingConfig, table.get("training", {}), f"{where}: training"),
-    )
-
-
-def _filled(kind: type[Config], table: Mapping[str, Any], where: str) -> Config:
-    """A configuration from a table, lists as tuples; unknown keys and values of a wrong kind are errors."""
-    known = {f.name: f for f in fields(kind)}  # pyright: ignore[reportArgumentType]
-    values: dict[str, Any] = {}
-    for key, value in table.items():
-        if key not in known:
-            raise CadenzaError(f"{where}.{key}: no such key; there are {', '.join(known)}")
-        default = known[key].default_factory() if callable(known[key].default_factory) else known[key].default
-        if is_dataclass(default):
-            values[key] = _filled(type(default), value, f"{where}.{key}")
-            continue
-        value = tuple(value) if isinstance(value, list) else value
-        value = float(value) if isinstance(default, float) and isinstance(value, int) else value
-        if type(value) is not type(default):
-            raise CadenzaError(f"{where}.{key}: {value!r} should be a {type(default).__name__} like {default!r}")
-        values[key] = value
-    return kind(**values)
+TRAINABLE: Final[dict[str, Callable[[Any], EventModel]]] = {"composer": Composer, "event_lstm": EventLSTM}
+"""The model of each name in `recipe.SIZES`, made from its sizes."""
 
 
 def torch_batch(windows: Windows, styles: tuple[str, ...]) -> EventBatch:
@@ -188,7 +66,9 @@ def make_optimisers(model: nn.Module, config: TrainingConfig) -> list[torch.opti
     ]
     if matrices:
         optimisers.append(
-            torch.optim.Muon([parameters[n] for n in sorted(matrices)], lr=config.matrix_rate, weight_decay=decay)
+            torch.optim.Muon(
+                [parameters[n] for n in sorted(matrices)], lr=config.matrix_rate, weight_decay=decay
+            )
         )
     for optimiser in optimisers:
         for group in optimiser.param_groups:
@@ -203,7 +83,9 @@ def rate_factor(step: int, config: TrainingConfig) -> float:
 
 
 @torch.no_grad()
-def validate(model: EventModel, styles: tuple[str, ...], held_out: Mapping[str, list[Windows]]) -> dict[str, float]:
+def validate(
+    model: EventModel, styles: tuple[str, ...], held_out: Mapping[str, list[Windows]]
+) -> dict[str, float]:
     """Nats a note on the windows of each corpus."""
     model.eval()
     result: dict[str, float] = {}
@@ -238,14 +120,22 @@ class Run:
         torch.manual_seed(config.seed)
         self.recipe, self.folder = recipe, folder
         self.corpora = tuple(prepare(name) for name in recipe.data.corpora)
-        shares = recipe.data.shares or tuple(float(sum(p.notes for p in c.side("train"))) for c in self.corpora)
+        shares = recipe.data.shares or tuple(
+            float(sum(p.notes for p in c.side("train"))) for c in self.corpora
+        )
         self.source = WindowSource(
             self.corpora, shares, recipe.data.window, config.batch, recipe.data.augmentation, config.seed
         )
         self.held_out = {
             c.name: validation_windows(c, recipe.data.window, config.validation_windows) for c in self.corpora
         }
-        self.model: EventModel = TRAINABLE[recipe.model][1](recipe.sizes)
+        for corpus in self.corpora:
+            if not (corpus.side("train") and corpus.side("valid")):
+                raise CadenzaError(
+                    f"{corpus.name} is too small: of its {len(corpus.pieces)} pieces none is left for "
+                    f"{'validation' if corpus.side('train') else 'training'}; some twenty are enough"
+                )
+        self.model: EventModel = TRAINABLE[recipe.model](recipe.sizes)
         self.optimisers = make_optimisers(self.model, config)
         self.step, self.notes, self.best, self.since = 0, 0, math.inf, 0
         self.valid: dict[str, float] = {}
@@ -303,16 +193,38 @@ class Run:
         return loss.item()
 
     def check(self) -> None:
-        """Validates; keeps the best."""
+        """Validates; keeps the best; lets it play."""
         self.valid = validate(self.model, self.recipe.sizes.styles, self.held_out)
         mean = sum(self.valid.values()) / len(self.valid)
         self.since = 0 if mean < self.best else self.since + 1
         if mean < self.best:
             self.best = mean
             self.save("best")
+        if isinstance(self.recipe.sizes, ComposerConfig):
+            self.play(self.recipe.sizes)
+
+    def play(self, sizes: ComposerConfig) -> None:
+        """Writes eight bars of each style to `samples/`, always from the same seed, to follow by ear."""
+        weights = {k: v.detach().numpy() for k, v in self.model.state_dict().items()}
+        composer = NumpyComposer(sizes, weights)
+        (self.folder / "samples").mkdir(exist_ok=True)
+        bar = 4 * STEPS_PER_QUARTER
+        for style in sizes.styles:
+            notes = stream(
+                composer,
+                None,
+                style,
+                lambda step: (step % bar, bar),
+                Span(0, 8 * bar),
+                constraints=Constraints(),
+                sampling=Sampling(),
+                seed=1,
+            )
+            score = decode(sequence_of(list(notes), "metrical"))
+            write_midi(score, self.folder / "samples" / f"{self.step:06d}-{style}.mid")
 
 
-def train(recipe: Recipe, folder: Path, on_event: Callable[[dict[str, Any]], None] = lambda event: None) -> None:
+def train(recipe: Recipe, folder: Path, on_event: Callable[[dict[str, Any]], None] | None = None) -> None:
     """Trains until the recipe's steps are done or validation stops improving; resumes what `folder` holds.
 
     `on_event` is told of every line of the log. Interrupted, it saves before it lets the interrupt through.
@@ -337,10 +249,30 @@ def train(recipe: Recipe, folder: Path, on_event: Callable[[dict[str, Any]], Non
                 event["seconds"] = round(run.seconds, 1)
                 log.write(json.dumps(event) + "\n")
                 log.flush()
-                on_event(event)
+                if on_event:
+                    on_event(event)
         except KeyboardInterrupt:
             run.save("last")
             raise
+    plot_log(folder)
+
+
+def plot_log(folder: Path) -> None:
+    """Draws `log.jsonl` as `curves.png`: training loss and validation, nats a note over notes trained on."""
+    lines = [json.loads(line) for line in (folder / "log.jsonl").read_text(encoding="utf-8").splitlines()]
+    series: dict[str, list[tuple[float, float]]] = {
+        "training": [(e["notes"] / 1e6, e["loss"]) for e in lines]
+    }
+    for event in lines:
+        for name, nats in event.get("valid", {}).items():
+            series.setdefault(f"{name}, validation", []).append((event["notes"] / 1e6, nats))
+    curves(
+        series,
+        folder / "curves.png",
+        title=folder.name,
+        xlabel="million notes trained on",
+        ylabel="nats a note",
+    )
 
 
 def _optimiser_tensors(optimisers: list[torch.optim.Optimizer]) -> dict[str, Any]:

@@ -87,6 +87,12 @@ class Constraints:
             why = f"no pitch {bounds} is in the key" if self.key else f"no piano key lies {bounds}"
             raise CadenzaError(f"{why}: widen the range or change the key")
 
+    @classmethod
+    def parse(cls, key: str | None, pitch_range: str | None) -> Constraints:
+        """Constraints from a key and a range in words (see `parse_key` and `parse_range`); None for none."""
+        low, high = parse_range(pitch_range) if pitch_range else (LOWEST, HIGHEST)
+        return cls(parse_key(key) if key else None, low, high)
+
     @cached_property
     def pitches(self) -> NDArray[np.bool_]:
         """Which of the piano's keys are allowed: (88,)."""

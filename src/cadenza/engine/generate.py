@@ -78,7 +78,9 @@ class _Chooser:
         onsets = self.onset + SHIFT.table
         if not self.begun:
             # The last shift reaches furthest: where the span begins beyond it, it begins there.
-            wanted = (onsets >= min(self.span.begin, int(onsets[-1]))) & (onsets < max(self.span.end, onsets[-1]))
+            wanted = (onsets >= min(self.span.begin, int(onsets[-1]))) & (
+                onsets < max(self.span.end, onsets[-1])
+            )
             inside = wanted & (onsets < self.span.end)
             logits[:END][~(inside if inside.any() else wanted)] = -np.inf
         if self.pitch >= 0 and not self._free_keys(self.onset)[self.pitch + 1 :].any():
@@ -86,7 +88,7 @@ class _Chooser:
         return self.sampler.draw(logits)
 
     def _free_keys(self, onset: int) -> NDArray[np.bool_]:
-        """Allowed keys that are not held at an onset, as in every encoded piece; held ones if there are no others."""
+        """Allowed keys that are not held at an onset, as in every encoded piece; if none, all allowed."""
         free = self.constraints.pitches & (self.until <= onset)
         return free if free.any() else self.constraints.pitches
 
@@ -104,6 +106,7 @@ def stream(
     style: str | None,
     places: Places,
     span: Span,
+    *,
     constraints: Constraints,
     sampling: Sampling,
     seed: int,

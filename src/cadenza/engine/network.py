@@ -9,7 +9,7 @@ Where this file departs from the torch model's wording it is to save some: rotar
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -48,6 +48,17 @@ def paired(weight: Array, heads: int) -> Array:
     return np.concatenate([halves.swapaxes(2, 3).reshape(query_key.shape), value])
 
 
+def side_by_side(matrices: Sequence[Array]) -> list[Array]:
+    """Copies of matrices, transposed, in one stretch of memory in the order given.
+
+    x @ w.T reads the rows of w, which stay contiguous. One large stretch gets large memory pages where the
+    system has them, and a pass over it takes a fifth less time.
+    """
+    stretch = np.concatenate([matrix.ravel() for matrix in matrices])
+    parts = np.split(stretch, np.cumsum([matrix.size for matrix in matrices[:-1]]))
+    return [part.reshape(matrix.shape).T for part, matrix in zip(parts, matrices, strict=True)]
+
+
 def squared_relu(x: Array) -> Array:
     """What lies between the two matrices of a feed-forward layer."""
     return np.square(np.maximum(x, 0))
@@ -64,8 +75,9 @@ def log_softmax(x: Array) -> NDArray[np.float64]:
 class ComposerState:
     """Everything that the notes so far have left behind; `step` changes it in place.
 
-    keys, values: (layers, heads, capacity, 32), valid up to note `filled`. known: (width,), the trunk's output
-    for the next row. onset, pitch: of the last note, in steps and as a symbol; pitch is -1 before the first.
+    keys, values: (layers, heads, capacity, 32), filled up to `filled`. known: (width,), the trunk's
+    output for the next row. onset, pitch: of the last note, in steps and as a symbol; pitch is -1 before the
+    first.
     """
 
     keys: Array
@@ -109,30 +121,22 @@ class NumpyComposer(SequenceModel[ComposerState]):
         def table(name: str) -> Array:
             return np.ascontiguousarray(weights[f"{name}.weight"], dtype=np.float32)
 
-        def matrix(name: str) -> Array:
-            # Kept transposed as it lies: x @ w.T reads the rows of w, which are contiguous.
-            return table(name).T
-
         tables = [table(f"embedding.fields.{i}") for i in range(len(FIELDS))]
         tables += [table(f"embedding.{name}") for name in ("position", "bar", "style")]
         self._embedding = np.concatenate(tables)
         self._offsets = np.cumsum([0, *map(len, tables[:-1])])
         self._start = weights["embedding.start"].astype(np.float32)
-        self._blocks = [
-            _Block(
-                paired(table(f"blocks.{i}.query_key_value"), config.heads).T,
-                *(matrix(f"blocks.{i}.{part}") for part in ("out", "up", "down")),
-            )
-            for i in range(config.layers)
-        ]
-        self._heads = [
-            _Head(
-                matrix(f"heads.heads.{i}.hidden"),
-                matrix(f"heads.heads.{i}.logits"),
-                weights[f"heads.heads.{i}.logits.bias"].astype(np.float32),
-            )
-            for i in range(len(FIELDS))
-        ]
+        matrices: list[Array] = []
+        for i in range(config.layers):
+            block = [table(f"blocks.{i}.{part}") for part in ("query_key_value", "out", "up", "down")]
+            matrices += [paired(block[0], config.heads), *block[1:]]
+        for i in range(len(FIELDS)):
+            matrices += [table(f"heads.heads.{i}.hidden"), table(f"heads.heads.{i}.logits")]
+        biases = [weights[f"heads.heads.{i}.logits.bias"].astype(np.float32) for i in range(len(FIELDS))]
+        matrices = side_by_side(matrices)
+        first = 4 * config.layers
+        self._blocks = [_Block(*matrices[i : i + 4]) for i in range(0, first, 4)]
+        self._heads = [_Head(*matrices[first + 2 * i :][:2], bias) for i, bias in enumerate(biases)]
         self._chosen = [table(f"heads.chosen.{i}") for i in range(len(FIELDS) - 1)]
         self._chosen_position = table("heads.position")
 
@@ -140,8 +144,10 @@ class NumpyComposer(SequenceModel[ComposerState]):
 
     def _embed(self, rows: NDArray[np.integer], places: NDArray[np.integer], style: int) -> Array:
         """Inputs of rows (notes, 5) at places (notes, 2)."""
-        columns = [*rows.T, places[:, 0], places[:, 1] // BAR_UNIT, np.full(len(rows), style)]
-        return self._embedding[np.stack(columns, axis=1) + self._offsets].sum(1)
+        symbols = np.empty((len(rows), len(self._offsets)), np.int64)
+        symbols[:, : len(FIELDS)] = rows
+        symbols[:, -3], symbols[:, -2], symbols[:, -1] = places[:, 0], places[:, 1] // BAR_UNIT, style
+        return self._embedding[symbols + self._offsets].sum(1)
 
     def _embed_start(self, place: tuple[int, int], style: int) -> Array:
         symbols = np.array([place[0], place[1] // BAR_UNIT, style])
@@ -217,8 +223,10 @@ class NumpyComposer(SequenceModel[ComposerState]):
     def _inputs(
         self, prompt: EventSequence | None, state: ComposerState
     ) -> tuple[Array, NDArray[np.int64], NDArray[np.int64]]:
-        """Embeddings, onsets and pitches of the start and of a prompt's notes: of its last ones, where a prompt
-        is longer than the context, and then without the start."""
+        """Embeddings, onsets and pitches of the start and of a prompt's notes.
+
+        Of its last notes only, and without the start, where a prompt is longer than the context.
+        """
         place = state.places(0)
         start = self._embed_start(place, state.style)[None]
         if prompt is None or not len(prompt):
@@ -277,7 +285,7 @@ class NumpyComposer(SequenceModel[ComposerState]):
         places = np.stack([sequence.positions, sequence.bars], axis=1).astype(np.int64)
         first_bar = int(places[0, 1]) if len(sequence) else 0
         first = (0, first_bar) if sequence.grid == "metrical" else (NO_POSITION, 0)
-        state = self.start(None, style, lambda step: first)
+        state = self.start(None, style, lambda _: first)
         rows = sequence.rows.astype(np.int64)
         known = [state.known[None]]
         for i in range(0, len(rows), CHUNK):

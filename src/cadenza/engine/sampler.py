@@ -28,7 +28,9 @@ class Sampling:
         _check("temperature", self.temperature, 0 <= self.temperature <= 5, "from 0 to 5")
         _check("top-p", self.top_p, 0 < self.top_p <= 1, "above 0 and at most 1 (1 switches it off)")
         _check("top-k", self.top_k, self.top_k >= 0, "0 (off) or more")
-        _check("repetition penalty", self.repetition_penalty, 1 <= self.repetition_penalty <= 10, "from 1 to 10")
+        _check(
+            "repetition penalty", self.repetition_penalty, 1 <= self.repetition_penalty <= 10, "from 1 to 10"
+        )
 
 
 def _check(name: str, value: float, fine: bool, allowed: str) -> None:
@@ -48,20 +50,20 @@ class Sampler:
 
         Raises ValueError where every logit is -inf.
         """
-        logits = logits.astype(np.float64)
+        scores = logits.astype(np.float64)
         if recent and self.sampling.repetition_penalty > 1:
-            logits[list(set(recent))] -= np.log(self.sampling.repetition_penalty)
-        best = int(logits.argmax())
-        if logits[best] == -np.inf:
+            scores[list(set(recent))] -= np.log(self.sampling.repetition_penalty)
+        best = int(scores.argmax())
+        if scores[best] == -np.inf:
             raise ValueError("no symbol can be drawn")
         if self.sampling.temperature == 0:
             return best
-        p = np.exp((logits - logits[best]) / self.sampling.temperature)
+        p: NDArray[np.float64] = np.exp((scores - scores[best]) / self.sampling.temperature)
         order = np.argsort(-p, kind="stable")
         cumulative = np.cumsum(p[order])
         kept = self._kept(cumulative)
-        at = np.searchsorted(cumulative[:kept], self._random.random() * cumulative[kept - 1], side="right")
-        return int(order[min(int(at), kept - 1)])
+        at = int(np.searchsorted(cumulative[:kept], self._random.random() * cumulative[kept - 1], side="right"))
+        return int(order[min(at, kept - 1)])
 
     def _kept(self, cumulative: NDArray[np.float64]) -> int:
         """How many of the likeliest symbols can be drawn, from their cumulative weights."""

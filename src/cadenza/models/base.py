@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-
 from typing import Final
 
 import torch
@@ -59,12 +58,12 @@ class EventModel(nn.Module, ABC):
         """What is known of each next row before any of it is drawn: (batch, time, width)."""
 
     def forward(self, batch: EventBatch) -> Tensor:
-        """Natural log-probabilities of each field of `next_rows`, 0 where it is not a choice: (batch, time, 5)."""
+        """Natural log-probabilities of the fields of `next_rows`, 0 for what is no choice: (batch, time, 5)."""
         return self.heads(self.trunk(batch), batch)
 
 
 class RowEmbedding(nn.Module):
-    """Sum of the embeddings of a row's symbols, its place and the style; a learnt vector stands for the start."""
+    """Sum of the embeddings of a row's symbols, its place and the style; the start has a vector of its own."""
 
     def __init__(self, width: int, styles: int) -> None:
         super().__init__()
@@ -103,7 +102,7 @@ class Head(nn.Module):
 
 
 class RowHeads(nn.Module):
-    """The chain shift, pitch given shift, duration given both, and so on; each choice is added to what is known.
+    """The chain shift, pitch given shift, duration given both, ...; each choice is added to what is known.
 
     With the shift, the place in the bar that it leads to becomes known too.
     """

@@ -19,6 +19,7 @@ from cadenza.architecture import ComposerConfig, rotary_frequencies
 from cadenza.models.base import EventBatch, EventModel, norm
 from cadenza.representation.events import STEPS_PER_QUARTER
 
+
 class Block(nn.Module):
     """Attention with normalised, rotated queries and keys, then a squared-ReLU feed-forward layer."""
 
@@ -73,6 +74,8 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
 
 class Composer(EventModel):
     """The composer as torch trains it."""
+
+    frequencies: Tensor
 
     def __init__(self, config: ComposerConfig) -> None:
         super().__init__(config.width, config.styles)

@@ -74,7 +74,9 @@ class Markov(SequenceModel[MarkovState]):
             symbols = np.concatenate([rows[ORDER:, field][c] for rows, c in zip(pieces, chosen, strict=True)])
             tables.append(
                 tuple(
-                    Counts.of(np.concatenate([f[order][c] for f, c in zip(found, chosen, strict=True)]), symbols)
+                    Counts.of(
+                        np.concatenate([f[order][c] for f, c in zip(found, chosen, strict=True)]), symbols
+                    )
                     for order in range(ORDER + 1)
                 )
             )
@@ -107,7 +109,7 @@ class Markov(SequenceModel[MarkovState]):
             if field == 0:
                 p[1:][previous[1:] == FIELDS[1].size - 1, 0] = 0
             if field == 1:
-                below = np.arange(p.shape[1]) <= previous[:, None]
+                below: NDArray[np.bool_] = np.arange(p.shape[1])[None] <= previous[:, None]
                 p = np.where(within[choice[:, 1]][:, None] & below, 0, p)
             p /= p.sum(1, keepdims=True)
             symbols = rows[ORDER:, field][choice[:, field]]
@@ -191,7 +193,9 @@ def _contexts(
     rows: NDArray[np.int64], field: int, known: bool = True, is_start: bool = True
 ) -> tuple[NDArray[np.int64], ...]:
     """Contexts of order 0, 1 and 2 of a field for each padded row, starts left out."""
-    within = (rows[ORDER:, 0] == 0).astype(np.int64) if field and known else np.zeros(len(rows) - ORDER, np.int64)
+    within = (
+        (rows[ORDER:, 0] == 0).astype(np.int64) if field and known else np.zeros(len(rows) - ORDER, np.int64)
+    )
     if is_start and len(within):
         within[0] = 0
     one, two = rows[ORDER - 1 : -1, field], rows[ORDER - 2 : -2, field]

@@ -37,13 +37,16 @@ class Field:
     def encode(self, values: NDArray[np.integer] | int) -> NDArray[np.int64]:
         """Symbols of the nearest values; halfway, the lower; beyond either end, the end."""
         values = np.asarray(values, dtype=np.int64)
-        right = np.clip(np.searchsorted(self.table, values), 1, len(self.table) - 1)
-        nearer_left = values - self.table[right - 1] <= self.table[right] - values
-        return right - nearer_left
+        right = np.searchsorted(self.table, values).clip(0, len(self.table) - 1)
+        left = (right - 1).clip(0)
+        return np.where(values - self.table[left] <= self.table[right] - values, left, right)
 
     def decode(self, symbols: NDArray[np.integer] | int) -> NDArray[np.int64]:
-        """Values of symbols. Raises IndexError for a special."""
-        return self.table[np.asarray(symbols)]
+        """Values of symbols. Raises IndexError for a special, and for what is no symbol at all."""
+        symbols = np.asarray(symbols)
+        if symbols.min(initial=0) < 0:
+            raise IndexError(f"{self.name}: {symbols.min()} is no symbol")
+        return self.table[symbols]
 
 
 def ranges(*pieces: tuple[int, int, int]) -> tuple[int, ...]:

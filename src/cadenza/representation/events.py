@@ -7,21 +7,28 @@ Conventions
 - Rows are ordered by onset, then pitch, so the rows of one onset are a bijection with the set of its notes.
 - *Shift* counts from the previous onset (the first one from step 0). The last row of a complete piece has
   the shift END: nothing more sounds.
-- *Duration* is how long the key is held. The sustain pedal is a column of its own rather than folded into the
-  durations: folded, every note under one pedal ends at the same far point, which hides the rhythm of the
-  voices, cannot be engraved, and thickens whatever is computed from sounding notes. The pedal of an onset says how the time up
-  to the next onset is pedalled: up, down (and held since before, or newly pressed), or renewed (lifted
-  within it and down at its end). Only the first row of an onset chooses; the others repeat it.
+- *Duration* is how long the key is held. The sustain pedal is a column of its own rather than folded into
+  the durations: folded, every note under one pedal ends at the same far point, which hides the rhythm of the
+  voices, cannot be engraved, and thickens whatever is computed from sounding notes. The pedal of an onset
+  says how the time up to the next onset is pedalled: up, down (and held since before, or newly pressed), or
+  renewed (lifted within it and down at its end). What is pressed and lifted within it counts as up. After the
+  last onset there is no next one, and every sane file lifts the pedal at last: there, down is a pedal pressed
+  anew, or one that is never lifted. Only the first row of an onset chooses; the others repeat it.
 - Pitches run from 21 to 108, the piano's keys; others are left out.
+- Up to 192 steps (two bars of 4/4) a shift is exact, beyond that the nearest value; what is lost is made up
+  by the next shifts. A longer rest than the longest shift, 768 steps, brings the onset after it forward.
 
-Law: `decode(encode(s)) == quantise(s)`, where quantise moves every onset, duration and velocity to the nearest
-value of the tables below; and `encode(decode(rows)) == rows` for every sequence that encode can produce.
-Lost beyond that: release velocities, the half-pressed pedal, who plays which note (tracks and channels),
-and the second of two notes of one pitch that begin together; of two that overlap the first ends early.
+Law: `decode(encode(s)) == quantise(s)`, where quantise moves every onset, duration and velocity to the
+nearest value of the tables below; and `encode_in(Frame(decode(rows), grid, 0, 0)) == rows` for every sequence
+that encode can produce, but for a pedal that is never lifted: decode lifts it at the end, so that the last
+onset comes back as up. Lost beyond that: tempo, release velocities, the half-pressed pedal, who plays which
+note (tracks and channels), how a bar is spelled (6/8 comes back as 3/4), and the second of two notes of one
+pitch that begin together; of two that overlap the first ends early.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
@@ -49,6 +56,9 @@ FIELDS: Final = (SHIFT, PITCH, DURATION, VELOCITY, PEDAL)
 
 END: Final = SHIFT.special("end")
 UP, DOWN, RENEWED = 0, 1, 2
+
+LONGEST_EXACT_SHIFT: Final = 192
+"""Steps; up to here a shift's symbol is its value."""
 
 LONGEST_BAR: Final = 192
 """Steps; positions in a longer bar are masked."""
@@ -95,7 +105,8 @@ class Frame:
     def steps(self, ticks: NDArray[np.integer]) -> NDArray[np.float64]:
         """Times in steps, not rounded."""
         if self.grid == "metrical":
-            return (ticks - self.offset - self.origin) * (STEPS_PER_QUARTER / self.score.ticks_per_quarter)
+            from_origin = (ticks - self.offset - self.origin).astype(np.float64)
+            return from_origin * (STEPS_PER_QUARTER / self.score.ticks_per_quarter)
         return (self.score.seconds(ticks) - self.score.seconds(self.origin)) * STEPS_PER_SECOND
 
     def ticks(self, steps: NDArray[np.integer]) -> NDArray[np.int64]:
@@ -111,7 +122,8 @@ class Frame:
         steps = np.asarray(steps)
         if self.grid == "free" or not steps.size:
             return np.full(steps.shape, NO_POSITION, np.int16), np.zeros(steps.shape, np.int16)
-        last = self.origin + int(np.ceil((steps.max() + 1) * self.score.ticks_per_quarter / STEPS_PER_QUARTER))
+        ticks = (steps.max() + 1) * self.score.ticks_per_quarter / STEPS_PER_QUARTER
+        last = self.origin + int(np.ceil(ticks))
         lines = np.rint(self.steps(self.score.bar_lines(last + 1) + self.offset)).astype(np.int64)
         i = np.clip(np.searchsorted(lines, steps, side="right") - 1, 0, len(lines) - 2)
         position, bar = steps - lines[i], lines[i + 1] - lines[i]
@@ -170,7 +182,7 @@ def frame_of(score: Score, grid: Grid | None = None) -> Frame:
     report = grid_report(score)
     grid = grid or report.grid
     offset = report.offset if grid == "metrical" else 0
-    notes = score.pitched_notes
+    notes = _on_the_piano(score)
     first = int(notes["start"][0]) if len(notes) else 0
     if grid == "free":
         return Frame(score, grid, 0, first)
@@ -192,8 +204,7 @@ def encode(score: Score, grid: Grid | None = None) -> EventSequence:
 
 def encode_in(frame: Frame) -> EventSequence:
     """Rows of the score of a frame, counted in that frame. Raises CadenzaError as `encode` does."""
-    notes = frame.score.pitched_notes
-    notes = notes[(notes["pitch"] >= LOWEST) & (notes["pitch"] <= HIGHEST)]
+    notes = _on_the_piano(frame.score)
     if not len(notes):
         raise CadenzaError(_why_empty(frame.score))
     starts = np.maximum(np.rint(frame.steps(notes["start"])).astype(np.int64), 0)
@@ -203,7 +214,7 @@ def encode_in(frame: Frame) -> EventSequence:
     onsets, group = np.unique(starts, return_inverse=True)
     shifts, placed = _place(onsets)
     durations = DURATION.encode(_until_restruck(placed[group], np.maximum(ends - starts, 1), pitches))
-    pedals = _pedals(frame, onsets, placed)
+    pedals = _pedals(frame, onsets)
     first = np.diff(group, prepend=-1) > 0
     rows = np.stack(
         [
@@ -216,9 +227,12 @@ def encode_in(frame: Frame) -> EventSequence:
         axis=1,
     ).astype(np.int16)
     positions, bars = frame.places(placed)
-    return EventSequence(
-        rows, placed[group].astype(np.int32), positions[group], bars[group], frame.grid
-    )
+    return EventSequence(rows, placed[group].astype(np.int32), positions[group], bars[group], frame.grid)
+
+
+def _on_the_piano(score: Score) -> Notes:
+    notes = score.pitched_notes
+    return notes[(notes["pitch"] >= LOWEST) & (notes["pitch"] <= HIGHEST)]
 
 
 def _why_empty(score: Score) -> str:
@@ -232,7 +246,7 @@ def _why_empty(score: Score) -> str:
 def _distinct(
     starts: NDArray[np.int64], ends: NDArray[np.int64], notes: Notes
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Notes sorted by (onset, pitch) with one note for each such pair: the longest, as loud as the loudest."""
+    """Notes by (onset, pitch), one for each such pair: as long as the longest, as loud as the loudest."""
     order = np.lexsort((-ends, notes["pitch"], starts))
     starts, ends = starts[order], ends[order]
     pitches, velocities = notes["pitch"][order].astype(np.int64), notes["velocity"][order].astype(np.int64)
@@ -245,12 +259,12 @@ def _distinct(
 def _place(onsets: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Shift symbols of distinct ascending onsets, and the steps at which these symbols put them.
 
-    Only shifts beyond LONGEST_EXACT steps are inexact; the error is not carried on to the next onset unless
+    Only shifts beyond LONGEST_EXACT_SHIFT are inexact; the error is not carried on to the next onset unless
     that would move it onto, or before, its predecessor.
     """
-    exact = int(np.diff(onsets, prepend=0).max()) <= LONGEST_EXACT_SHIFT
-    if exact:
-        return np.diff(onsets, prepend=0), onsets
+    shifts = np.diff(onsets, prepend=0)
+    if shifts.max() <= LONGEST_EXACT_SHIFT:
+        return shifts, onsets
     symbols, placed, now = np.zeros_like(onsets), np.zeros_like(onsets), 0
     for i, onset in enumerate(onsets.tolist()):
         at_least = 1 if i else 0
@@ -259,9 +273,6 @@ def _place(onsets: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int
         now += int(SHIFT.table[symbols[i]])
         placed[i] = now
     return symbols, placed
-
-
-LONGEST_EXACT_SHIFT: Final = 192
 
 
 def _until_restruck(
@@ -277,7 +288,7 @@ def _until_restruck(
     return np.minimum(DURATION.decode(DURATION.encode(durations)), fits)
 
 
-def _pedals(frame: Frame, onsets: NDArray[np.int64], placed: NDArray[np.int64]) -> NDArray[np.int64]:
+def _pedals(frame: Frame, onsets: NDArray[np.int64]) -> NDArray[np.int64]:
     """The pedal of each onset: of the time from it to the next (see the module's conventions)."""
     changes = sustain(frame.score)
     if not len(changes):
@@ -291,16 +302,15 @@ def _pedals(frame: Frame, onsets: NDArray[np.int64], placed: NDArray[np.int64]) 
     begins = np.searchsorted(at, onsets, side="left")
     lifted = lifts[np.maximum(last + 1, begins)] > lifts[begins]
     was_down = np.concatenate([[False], is_down[:-1]])
-    # A tail after the last onset ends with the pedal up in any sane file: judge it by its beginning.
-    if len(onsets):
-        tail = down[begins[-1] :] if begins[-1] < len(down) else np.array([], bool)
-        is_down[-1] = bool(tail.any()) or (not len(tail) and is_down[-1])
-        lifted[-1] = bool(len(tail) and not tail[0] and is_down[-1])
+    # What follows the last onset ends with the pedal up in any sane file: a press within it decides.
+    tail = down[begins[-1] :]
+    if len(tail):
+        is_down[-1], lifted[-1] = tail.any(), not tail[0]
     return np.where(is_down, np.where(lifted & was_down, RENEWED, DOWN), UP)
 
 
 def sustain(score: Score) -> NDArray[np.int64]:
-    """Changes of the sustain pedal, the channels of the pitched notes taken together: rows of (tick, 0 or 1)."""
+    """Changes of the sustain pedal, all channels but the drums' taken as one: rows of (tick, 0 or 1)."""
     rows = np.concatenate([track.controls(SUSTAIN) for track in score.tracks] or [np.zeros((0, 3), np.int64)])
     rows = rows[rows[:, 1] != DRUM_CHANNEL]
     rows = rows[np.argsort(rows[:, 0], kind="stable")]
@@ -310,7 +320,10 @@ def sustain(score: Score) -> NDArray[np.int64]:
 
 
 def decode(sequence: EventSequence, *, ticks_per_quarter: int = 480, qpm: float = 120.0) -> Score:
-    """A one-track piano score whose tick 0 is step 0; free sequences get 120 quarter notes a minute."""
+    """A one-track piano score whose tick 0 is step 0; free sequences get 120 quarter notes a minute.
+
+    The ticks per quarter should be a multiple of 24, else metrical times are rounded once more.
+    """
     metrical = sequence.grid == "metrical"
     empty = Score(
         ticks_per_quarter,
@@ -328,12 +341,18 @@ def notes_in(frame: Frame, sequence: EventSequence, channel: int = 0) -> Notes:
     rows, onsets = sequence.rows, sequence.onsets.astype(np.int64)
     starts = frame.ticks(onsets)
     ends = frame.ticks(onsets + DURATION.decode(rows[:, 2]))
-    table = np.stack([PITCH.decode(rows[:, 1]), starts, np.maximum(ends, starts + 1), VELOCITY.decode(rows[:, 3])])
+    pitches, velocities = PITCH.decode(rows[:, 1]), VELOCITY.decode(rows[:, 3])
+    table = np.stack([pitches, starts, np.maximum(ends, starts + 1), velocities])
     return note_array(table.T.tolist(), channel)
 
 
-def pedal_events(frame: Frame, sequence: EventSequence, channel: int = 0, was_down: bool = False) -> list[Event]:
-    """Sustain-pedal messages of rows: a renewed pedal is lifted at its onset and pressed shortly after."""
+def pedal_events(
+    frame: Frame, sequence: EventSequence, channel: int = 0, was_down: bool = False
+) -> list[Event]:
+    """Sustain-pedal messages of rows: a renewed pedal is lifted at its onset and pressed shortly after.
+
+    A pedal that is down at the end is lifted when the last key is.
+    """
     first = np.diff(sequence.onsets, prepend=-1) > 0
     onsets, pedals = sequence.onsets[first].astype(np.int64), sequence.rows[first, 4]
     gaps = np.diff(onsets, append=onsets[-1:] + STEPS_PER_QUARTER)
@@ -345,9 +364,9 @@ def pedal_events(frame: Frame, sequence: EventSequence, channel: int = 0, was_do
         if pedal != UP and (not down or pedal == RENEWED):
             moves.append((onset + min(3, gap // 2) if down else onset, 127))
         down = pedal != UP
-    if down:
+    if down and len(onsets):
         last_end = int((sequence.onsets + DURATION.decode(sequence.rows[:, 2])).max())
-        moves.append((last_end, 0))
+        moves.append((max(last_end, moves[-1][0] + 1 if moves else 0), 0))
     ticks = frame.ticks(np.array([step for step, _ in moves], np.int64)).tolist()
     return [
         Event(tick, bytes([0xB0 | channel, SUSTAIN, value]))
@@ -356,24 +375,51 @@ def pedal_events(frame: Frame, sequence: EventSequence, channel: int = 0, was_do
 
 
 def _metres(sequence: EventSequence, ticks_per_quarter: int) -> tuple[TimeSignature, ...]:
-    """Time signatures that give the bars of the rows, in quarters where they fit, else eighths or shorter."""
-    signatures: list[TimeSignature] = []
-    bar_before = 0
-    for onset, position, bar in zip(sequence.onsets, sequence.positions, sequence.bars, strict=True):
-        if bar and bar != bar_before:
-            numerator, denominator = _metre_of(int(bar))
-            tick = (int(onset) - int(position)) * ticks_per_quarter // STEPS_PER_QUARTER
-            signatures.append(TimeSignature(max(tick, 0), numerator, denominator))
-            bar_before = bar
-    return tuple(signatures)
+    """Time signatures that give every row its place in the bar: one wherever bars do not go on as before."""
+    lengths: dict[int, int] = {}  # of the bars from a step on
+    line, length = 0, 0
+    for begin, bar in _bars_with_rows(sequence):
+        if bar == length and (begin - line) % bar == 0:
+            continue
+        lengths[begin] = bar
+        line, length = begin, bar
+        if bar <= LONGEST_BAR and bar % 3:
+            # No metre is that long: a longer one is cut short by the next, as MIDI writes a pickup.
+            line, length = begin + bar, 4 * STEPS_PER_QUARTER
+            lengths[line] = length
+    return tuple(
+        TimeSignature(step * ticks_per_quarter // STEPS_PER_QUARTER, *_metre_of(bar))
+        for step, bar in lengths.items()
+    )
+
+
+def _bars_with_rows(sequence: EventSequence) -> Iterator[tuple[int, int]]:
+    """First step and length of the bar of each row; for masked ones, of the whole stretch they lie in."""
+    end, last_masked = 0, -1
+    columns = (sequence.onsets.tolist(), sequence.positions.tolist(), sequence.bars.tolist())
+    for onset, position, bar in zip(*columns, strict=True):
+        if not bar:
+            last_masked = onset
+            continue
+        begin = max(onset - position, 0)
+        if last_masked >= end:
+            yield end, max(begin - end, LONGEST_BAR + 1)
+        yield begin, bar
+        end = begin + bar
+    if last_masked >= end:
+        yield end, max(last_masked + 1 - end, LONGEST_BAR + 1)
 
 
 def _metre_of(bar: int) -> tuple[int, int]:
-    for denominator in (4, 8, 16, 32):
+    """The metre of a bar in quarters where it fits, else in eighths or shorter, else the next longer one."""
+    if bar > LONGEST_BAR:
+        quarters = -(-bar // STEPS_PER_QUARTER)
+        return (quarters, 4) if quarters <= 255 else (min(-(-quarters // 4), 255), 1)
+    for denominator in (4, 8, 16):
         unit = 4 * STEPS_PER_QUARTER // denominator
         if bar % unit == 0:
             return bar // unit, denominator
-    return max(1, bar // 3), 32
+    return -(-bar // 3), 32
 
 
 def quantise(score: Score, grid: Grid | None = None) -> Score:

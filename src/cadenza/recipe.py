@@ -1,0 +1,162 @@
+"""The recipe of an experiment: data, model and training, from a TOML file, every key checked."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import Any, Final, Literal, TypeVar, get_args, get_type_hints
+
+from cadenza.architecture import ComposerConfig, EventLSTMConfig
+from cadenza.dataset import Augmentation
+from cadenza.errors import CadenzaError
+
+Config = TypeVar("Config")
+
+Sizes = ComposerConfig | EventLSTMConfig
+
+SIZES: Final[dict[str, type[ComposerConfig] | type[EventLSTMConfig]]] = {
+    "composer": ComposerConfig,
+    "event_lstm": EventLSTMConfig,
+}
+"""What `name` under `[model]` can be, with the class of its sizes."""
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """What is trained on."""
+
+    corpora: tuple[str, ...] = ("pop909", "classical", "chorales")
+    """Names or folders."""
+    shares: tuple[float, ...] = ()
+    """Share of the windows from each corpus; empty: in proportion to the notes."""
+    window: int = 512
+    """Notes a window."""
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    """What is varied."""
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How it is trained."""
+
+    steps: int = 6000
+    """Optimiser steps."""
+    batch: int = 8
+    """Windows a step."""
+    optimiser: Literal["muon", "adamw"] = "muon"
+    """muon: the matrices of the trunk by Muon, all else by AdamW."""
+    rate: float = 3e-3
+    """Learning rate of AdamW."""
+    matrix_rate: float = 2e-2
+    """Learning rate of Muon."""
+    weight_decay: float = 0.01
+    """Decoupled weight decay."""
+    clip: float = 1.0
+    """Largest norm of the gradient."""
+    warmup: int = 100
+    """Steps over which the rates rise."""
+    cooldown: float = 0.5
+    """Share of the steps at the end over which the rates fall to zero, in a straight line."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """Of the matrix products."""
+    seed: int = 1
+    """Of everything that is random."""
+    threads: int = 1
+    """CPU threads."""
+    validate_every: int = 250
+    """Steps between validations."""
+    validation_windows: int = 64
+    """At most so many windows of each corpus's validation split, evenly spaced."""
+    log_every: int = 25
+    """Steps between lines of the log."""
+    patience: int = 12
+    """Validations without a better one after which it stops early."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One experiment."""
+
+    model: str = "composer"
+    """A name in SIZES."""
+    sizes: Sizes = field(default_factory=ComposerConfig)
+    """The model's own configuration."""
+    data: DataConfig = field(default_factory=DataConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+
+
+def load_recipe(path: Path, changes: Mapping[str, str] | None = None) -> Recipe:
+    """A recipe from TOML. `changes` maps dotted keys to TOML values and goes before what the file says.
+
+    Raises CadenzaError for a missing or malformed file, an unknown key or a value of the wrong kind.
+    """
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise CadenzaError(f"cannot read the recipe {path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise CadenzaError(f"{path} is no valid TOML: {error}") from error
+    for key, value in (changes or {}).items():
+        *sections, last = key.split(".")
+        at = table
+        for section in sections:
+            at = at.setdefault(section, {})
+        at[last] = _toml_value(value)
+    return recipe_from(table, str(path))
+
+
+def _toml_value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"x = {text}")["x"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def recipe_from(table: Mapping[str, Any], where: str) -> Recipe:
+    """A recipe from nested tables: [data], [model], [training]."""
+    unknown = set(table) - {"data", "model", "training"}
+    if unknown:
+        raise CadenzaError(f"{where}: unknown section {min(unknown)!r}; there are data, model and training")
+    model = dict(table.get("model", {}))
+    name = model.pop("name", "composer")
+    if name not in SIZES:
+        raise CadenzaError(f"{where}: unknown model {name!r}; known are {', '.join(SIZES)}")
+    return Recipe(
+        name,
+        _filled(SIZES[name], model, f"{where}: model"),
+        _filled(DataConfig, table.get("data", {}), f"{where}: data"),
+        _filled(TrainingConfig, table.get("training", {}), f"{where}: training"),
+    )
+
+
+def _filled(kind: type[Config], table: Mapping[str, Any], where: str) -> Config:
+    """A configuration from a table, lists as tuples; unknown keys and values of a wrong kind are errors."""
+    known = {f.name: f for f in fields(kind)}  # pyright: ignore[reportArgumentType]
+    hints = get_type_hints(kind)
+    values: dict[str, Any] = {}
+    for key, value in table.items():
+        if key not in known:
+            raise CadenzaError(f"{where}.{key}: no such key; there are {', '.join(known)}")
+        factory, default = known[key].default_factory, known[key].default
+        values[key] = _checked(
+            value, factory() if factory is not MISSING else default, hints[key], f"{where}.{key}"
+        )
+    return kind(**values)
+
+
+def _checked(value: Any, default: Any, hint: Any, where: str) -> Any:
+    """A value of the kind that its default has."""
+    if is_dataclass(default):
+        return _filled(type(default), value, where)
+    if isinstance(value, list):
+        value = tuple(value)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+    if isinstance(default, float) and type(value) is int:
+        value = float(value)
+    if type(value) is not type(default):  # pyright: ignore[reportUnknownArgumentType]
+        raise CadenzaError(f"{where}: {value!r} should be a {type(default).__name__}, as in {default!r}")
+    choices = get_args(hint)
+    if isinstance(default, str) and choices and value not in choices:
+        raise CadenzaError(f"{where}: {value!r} should be one of {', '.join(choices)}")
+    return value  # pyright: ignore[reportUnknownVariableType]

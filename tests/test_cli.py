@@ -1,0 +1,218 @@
+"""The command as a real process: files, status, one line for a mistake, nothing half-written."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cadenza.midi import read_midi, write_midi
+from cadenza.score import Score
+
+ROWS = [(60 + 2 * i, i * 240, i * 240 + 220, 70) for i in range(16)]
+
+
+def cadenza(*arguments: str, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Runs the command in a folder."""
+    return subprocess.run(
+        [sys.executable, "-m", "cadenza", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env=os.environ | {"CADENZA_CACHE": str(folder / ".cache"), "COLUMNS": "200"} | variables,
+        check=False,
+    )
+
+
+@pytest.fixture
+def prompt(tmp_path: Path) -> Path:
+    write_midi(Score.from_notes(ROWS, qpm=96), tmp_path / "in.mid")
+    return tmp_path / "in.mid"
+
+
+def files(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir() if path.name != ".cache"}
+
+
+def fails(result: subprocess.CompletedProcess[str], *words: str) -> None:
+    """Asserts status 2 and one line that holds the words."""
+    assert result.returncode == 2, result.stderr
+    assert result.stderr.count("\n") == 1, result.stderr
+    assert result.stderr.startswith("cadenza: ")
+    assert result.stdout == ""
+    for word in words:
+        assert word in result.stderr
+
+
+def test_the_command_of_the_issue(prompt: Path, tmp_path: Path) -> None:
+    result = cadenza(
+        *"continue in.mid -o out.mid --bars 2 --seed 7 --takes 2 --temperature 1.0 --top-p 0.98".split(),
+        *("--key", "C minor", "--wav", "--png", "--json"),
+        folder=tmp_path,
+    )
+    assert result.returncode == 0, result.stderr
+    said = json.loads(result.stdout)
+    assert {"model", "seed", "notes", "bars", "seconds", "notes_per_second", "files"} <= said.keys()
+    assert said["files"] == [f"out-{i}.{suffix}" for i in (1, 2) for suffix in ("mid", "wav", "png")]
+    assert files(tmp_path) == {"in.mid", *said["files"]}
+    original, first = read_midi(prompt), read_midi(tmp_path / "out-1.mid")
+    assert first.tracks[: len(original.tracks)] == original.tracks
+    assert said["takes"][0]["notes"] == len(first.tracks[-1].notes)
+    assert (tmp_path / "out-1.mid").read_bytes() != (tmp_path / "out-2.mid").read_bytes()
+
+
+def test_same_seed_same_bytes_in_another_process(prompt: Path, tmp_path: Path) -> None:
+    for name in ("a.mid", "b.mid"):
+        assert cadenza("continue", "in.mid", "-o", name, "--bars", "1", folder=tmp_path).returncode == 0
+    assert (tmp_path / "a.mid").read_bytes() == (tmp_path / "b.mid").read_bytes()
+
+
+def test_a_take_can_be_made_again_alone(prompt: Path, tmp_path: Path) -> None:
+    cadenza("continue", "in.mid", "-o", "t.mid", "--bars", "1", "--seed", "4", "--takes", "2", folder=tmp_path)
+    cadenza("continue", "in.mid", "-o", "u.mid", "--bars", "1", "--seed", "5", folder=tmp_path)
+    assert (tmp_path / "t-2.mid").read_bytes() == (tmp_path / "u.mid").read_bytes()
+
+
+def test_compose_with_tempo_and_metre(tmp_path: Path) -> None:
+    result = cadenza(*"compose --style chorale --bars 2 --tempo 96 --metre 3/4 -o c.mid".split(), folder=tmp_path)
+    assert result.returncode == 0, result.stderr
+    score = read_midi(tmp_path / "c.mid")
+    assert score.tempos[0].qpm == pytest.approx(96)
+    assert (score.time_signatures[0].numerator, score.time_signatures[0].denominator) == (3, 4)
+    assert "2 bars" in result.stdout
+
+
+def test_inspect_render_models_and_version(prompt: Path, tmp_path: Path) -> None:
+    assert "16" in cadenza("inspect", "in.mid", folder=tmp_path).stdout
+    assert json.loads(cadenza("inspect", "in.mid", "--json", folder=tmp_path).stdout)["file"] == "in.mid"
+    for target in ("in.wav", "in.mp3", "in.png"):
+        result = cadenza("render", "in.mid", "-o", target, folder=tmp_path)
+        assert result.returncode == 0, result.stderr
+        assert (tmp_path / target).stat().st_size > 5000
+    listed = json.loads(cadenza("models", "--json", folder=tmp_path).stdout)
+    assert listed[0]["name"] == "composer"
+    assert 1_000_000 <= listed[0]["parameters"] <= 1_500_000
+    assert cadenza("--version", folder=tmp_path).stdout.startswith("cadenza 0.")
+
+
+def test_corpus_and_train_on_a_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "tunes"
+    folder.mkdir()
+    for k in range(24):
+        rows = [(50 + (i * k) % 20, i * 240, i * 240 + 200, 60) for i in range(40)]
+        write_midi(Score.from_notes(rows), folder / f"{k}.mid")
+    (folder / "broken.mid").write_bytes(b"MThd nonsense")
+    prepared = cadenza("corpus", "prepare", "tunes", folder=tmp_path)
+    assert prepared.returncode == 0, prepared.stderr
+    assert "rejected broken.mid:" in prepared.stdout
+    assert "1 files rejected" in cadenza("corpus", "show", "tunes", folder=tmp_path).stdout
+    assert "pop909" in cadenza("corpus", "list", folder=tmp_path).stdout
+    recipe = (
+        '[model]\nname = "composer"\nwidth = 32\nheads = 1\nlayers = 1\nfeed_forward = 32\nstyles = ["tunes"]\n'
+        '[data]\ncorpora = ["tunes"]\nwindow = 32\n[training]\nsteps = 4\nbatch = 2\nvalidate_every = 2\n'
+    )
+    (tmp_path / "r.toml").write_text(recipe)
+    trained = cadenza("train", "r.toml", "--run", "run", "--set", "training.steps=2", folder=tmp_path)
+    assert trained.returncode == 0, trained.stderr
+    assert (tmp_path / "run" / "best" / "model.json").exists()
+    played = cadenza("compose", "--model", "run/best", "--style", "tunes", "--bars", "1", "-o", "x.mid", folder=tmp_path)
+    assert played.returncode == 0, played.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ("continue none.mid", ["none.mid", "no such file"]),
+        ("continue text.mid", ["text.mid"]),
+        ("continue empty.mid", ["empty.mid", "empty"]),
+        ("continue . ", ["folder"]),
+        ("continue in.mid --bars 0", ["bars must be from 1"]),
+        ("continue in.mid --bars two", ["--bars"]),
+        ("continue in.mid --takes 0", ["takes must be from 1"]),
+        ("continue in.mid --temperature -1", ["temperature must be from 0 to 5"]),
+        ("continue in.mid --top-p 2", ["top-p must be"]),
+        ("continue in.mid --key H", ["no key 'H'"]),
+        ("continue in.mid --range C6-C3", ["goes down"]),
+        ("continue in.mid --key C --range 61-61", ["no pitch from 61 to 61 is in the key"]),
+        ("continue in.mid --style jazz", ["no style 'jazz'"]),
+        ("continue in.mid --model nobody", ["no model 'nobody'"]),
+        ("continue in.mid -o nowhere/out.mid", ["no folder nowhere"]),
+        ("continue in.mid -o out.wav", ["should end in .mid"]),
+        ("continue in.mid --soundfont none.sf2 --wav", ["none.sf2"]),
+        ("compose --metre 4/5", ["no metre '4/5'"]),
+        ("compose --metre waltz", ["no metre 'waltz'"]),
+        ("compose --tempo 9999", ["tempo must be from 10 to 480"]),
+        ("compose --colour red", ["--colour"]),
+        ("render in.mid -o out.ogg", ["should end in .wav, .mp3 or .png"]),
+        ("inspect none.mid", ["no such file"]),
+        ("corpus prepare nobody", ["no corpus or folder named 'nobody'"]),
+        ("corpus prepare hollow", ["no MIDI file in it"]),
+        ("train none.toml", ["cannot read the recipe none.toml"]),
+        ("train text.mid", ["no valid TOML"]),
+        ("frobnicate", ["frobnicate"]),
+    ],
+)
+def test_mistakes(arguments: str, words: list[str], prompt: Path, tmp_path: Path) -> None:
+    (tmp_path / "text.mid").write_text("Dear composer,")
+    (tmp_path / "empty.mid").write_bytes(b"")
+    (tmp_path / "hollow").mkdir()
+    before = files(tmp_path)
+    fails(cadenza(*arguments.split(), folder=tmp_path), *words)
+    assert files(tmp_path) == before
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_and_a_folder_that_cannot_be_written(prompt: Path, tmp_path: Path) -> None:
+    (tmp_path / "out.mid").symlink_to("/dev/full")
+    result = cadenza("continue", "in.mid", "-o", "out.mid", "--bars", "1", folder=tmp_path)
+    assert result.returncode in (0, 2)
+    if os.geteuid() != 0:
+        locked = tmp_path / "locked"
+        locked.mkdir(mode=0o500)
+        fails(cadenza("continue", "in.mid", "-o", "locked/out.mid", folder=tmp_path), "may not write")
+
+
+def test_older_and_damaged_checkpoints(prompt: Path, tmp_path: Path) -> None:
+    from cadenza.compose import model_folders
+
+    shutil.copytree(model_folders()["composer"], tmp_path / "old")
+    about = json.loads((tmp_path / "old" / "model.json").read_text())
+    (tmp_path / "old" / "model.json").write_text(json.dumps(about | {"format": 0}))
+    fails(cadenza("compose", "--model", "old", folder=tmp_path), "a checkpoint of format 0")
+    (tmp_path / "old" / "model.json").write_text(json.dumps(about))
+    for path in (tmp_path / "old").glob("*.safetensors"):
+        path.write_bytes(path.read_bytes()[:1000])
+    fails(cadenza("compose", "--model", "old", folder=tmp_path), "cannot read the weights")
+
+
+def test_ctrl_c_ends_with_130_and_leaves_nothing(prompt: Path, tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", _INTERRUPTED, "compose", "--bars", "1000", "-o", "long.mid"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    _, error = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert error == "cadenza: stopped\n"
+    assert files(tmp_path) == {"in.mid"}
+
+
+_INTERRUPTED = f"""
+import os
+from cadenza import cli, compose
+draw = compose.draw
+def interrupted(*arguments):
+    for i, note in enumerate(draw(*arguments)):
+        if i == 5:
+            os.kill(os.getpid(), {int(signal.SIGINT)})
+        yield note
+compose.draw = interrupted
+cli.main()
+"""

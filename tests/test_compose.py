@@ -1,0 +1,189 @@
+"""Composing with the model that ships: what every take must keep to."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cadenza import compose
+from cadenza.compose import Wish, continue_, generate, load_model, plan
+from cadenza.engine.constraints import Constraints
+from cadenza.engine.sampler import Sampling
+from cadenza.errors import CadenzaError
+from cadenza.midi import midi_bytes
+from cadenza.score import Event, Score, TimeSignature, Track, note_array
+
+MELODY = [(60, 0, 480, 80), (64, 480, 960, 70), (67, 960, 1440, 90), (72, 1440, 1920, 60), (48, 0, 1900, 50)]
+
+
+@pytest.fixture(scope="module")
+def model() -> compose.Model:
+    return load_model()
+
+
+def two_bars(**changes: object) -> Score:
+    rows = MELODY + [(p + 2, s + 1920, e + 1920, v) for p, s, e, v in MELODY]
+    return replace(Score.from_notes(rows, qpm=96), **changes)
+
+
+def test_what_is_added_begins_after_the_prompt_and_fills_the_bars(model: compose.Model) -> None:
+    take = continue_(two_bars(), Wish(bars=4, seed=3), model=model)
+    assert take.prompt_end == 3840
+    assert len(take.added) > 4
+    assert take.added["start"].min() >= 3840
+    assert take.added["start"].max() >= 3840 + 2 * 1920
+    assert take.added["end"].max() <= 3840 + 4 * 1920
+
+
+def test_the_prompt_comes_back_untouched(model: compose.Model) -> None:
+    drums = Track.named("Drums", note_array([(36, 0, 10, 100)], channel=9))
+    words = Event(120, b"\xff\x05la")
+    prompt = two_bars(ticks_per_quarter=480)
+    prompt = replace(prompt, tracks=(replace(prompt.tracks[0], events=(*prompt.tracks[0].events, words)), drums))
+    take = continue_(prompt, Wish(bars=1), model=model)
+    assert take.score.tracks[:-1] == prompt.tracks
+    assert (take.score.tempos, take.score.time_signatures) == (prompt.tempos, prompt.time_signatures)
+    assert take.score.tracks[-1].name == "Cadenza"
+
+
+def test_a_file_of_type_0_stays_one(model: compose.Model) -> None:
+    prompt = two_bars(midi_format=0)
+    take = continue_(prompt, Wish(bars=1), model=model)
+    assert (take.score.midi_format, len(take.score.tracks)) == (0, 1)
+    kept = take.score.notes[take.score.notes["start"] < take.prompt_end]
+    assert np.array_equal(kept, prompt.notes)
+    assert set(prompt.tracks[0].events) <= set(take.score.tracks[0].events)
+
+
+def test_same_seed_same_bytes_and_another_seed_other_notes(model: compose.Model) -> None:
+    def played(seed: int) -> bytes:
+        return midi_bytes(continue_(two_bars(), Wish(bars=2, seed=seed), model=model).score)
+
+    assert played(7) == played(7)
+    assert played(7) != played(8)
+
+
+def test_every_resolution_and_a_free_performance(model: compose.Model) -> None:
+    random = np.random.default_rng(0)
+    starts = np.cumsum(random.integers(90, 400, 60))
+    free = Score.from_notes([(int(p), int(s), int(s) + 200, 70) for p, s in zip(random.integers(50, 80, 60), starts)])
+    for prompt in (free, *(two_bars_at(tpq) for tpq in (24, 96, 120, 384, 960, 1000))):
+        take = continue_(prompt, Wish(bars=2), model=model)
+        assert len(take.added)
+        assert take.score.ticks_per_quarter == prompt.ticks_per_quarter
+        assert (take.added["end"] > take.added["start"]).all()
+
+
+def two_bars_at(ticks_per_quarter: int) -> Score:
+    rows = [(p, s * ticks_per_quarter // 480, e * ticks_per_quarter // 480, v) for p, s, e, v in MELODY]
+    return Score.from_notes(rows, ticks_per_quarter=ticks_per_quarter)
+
+
+def test_key_and_range_hold_for_every_note(model: compose.Model) -> None:
+    constraints = Constraints.parse("C minor", "C3-C5")
+    for seed in range(4):
+        wish = Wish(bars=4, seed=seed, constraints=constraints, sampling=Sampling(temperature=1.5, top_p=1.0))
+        pitches = continue_(two_bars(), wish, model=model).added["pitch"]
+        assert set(pitches % 12) <= {0, 2, 3, 5, 7, 8, 10, 11}
+        assert pitches.min() >= 48
+        assert pitches.max() <= 72
+
+
+@pytest.mark.parametrize("metre", [(3, 4), (6, 8), (5, 4), (2, 2), (1, 16)])
+@pytest.mark.parametrize("seed", [1, 2])
+def test_any_metre_and_even_a_single_key_comes_to_an_end(model: compose.Model, metre: tuple[int, int], seed: int) -> None:
+    constraints = Constraints(lowest=60, highest=60)
+    wish = Wish(bars=6, seed=seed, style="classical", constraints=constraints)
+    take = generate(wish, metre=metre, model=model)
+    bar = 1920 * metre[0] // metre[1]
+    assert set(take.added["pitch"]) == {60}
+    assert take.added["start"].max() < 6 * bar
+    assert take.added["end"].max() <= 6 * bar
+    assert (take.added["start"][1:] >= take.added["end"][:-1]).all()
+
+
+def test_no_note_is_longer_than_four_bars_nor_open(model: compose.Model) -> None:
+    for style in model.sequence_model.styles:
+        take = generate(Wish(bars=8, style=style, sampling=Sampling(temperature=2, top_p=1)), metre=(2, 4), model=model)
+        lengths = take.added["end"] - take.added["start"]
+        assert lengths.max() <= 4 * 960
+        pedal = take.score.tracks[-1].controls(64)
+        assert not len(pedal) or pedal[-1, 2] == 0
+
+
+@pytest.mark.parametrize(
+    ("last", "begin"),
+    [
+        ((60, 1440, 1920, 80), 1920),  # ends on the bar line
+        ((60, 1440, 1870, 80), 1920),  # a little early
+        ((60, 960, 1440, 80), 1440),  # in the middle: goes on there
+        ((60, 960, 5000, 80), 1920),  # held over the bar line: joins in at it
+        ((60, 1930, 2400, 80), 2400),
+    ],
+)
+def test_where_a_continuation_begins(last: tuple[int, int, int, int], begin: int) -> None:
+    score = Score.from_notes([(48, 0, 100, 80), last])
+    found = plan(score, 2)
+    assert found.begin == begin
+    first_line = -(-begin // 1920) * 1920
+    assert found.end == first_line + 2 * 1920
+
+
+def test_bars_follow_the_metre_in_force() -> None:
+    score = replace(two_bars(), time_signatures=(TimeSignature(0, 4, 4), TimeSignature(1920, 3, 4)))
+    assert plan(score, 4).end - plan(score, 4).begin == pytest.approx(4 * 1440, abs=1440)
+
+
+def test_the_channel_and_program_of_the_prompt_go_on(model: compose.Model) -> None:
+    track = Track.named("Organ", note_array(MELODY, channel=3), program=19)
+    take = continue_(Score(480, (track,)), Wish(bars=1), model=model)
+    assert set(take.added["channel"]) == {3}
+    assert take.score.tracks[-1].programs() == {3: 19}
+
+
+@pytest.mark.parametrize(
+    ("rows", "channel", "message"),
+    [
+        ([], 0, "there is no note in it"),
+        (MELODY, 9, "only drums in it"),
+        ([(10, 0, 10, 80)], 0, "every note lies outside the piano's keys"),
+    ],
+)
+def test_prompts_without_a_note_for_a_piano(
+    model: compose.Model, rows: list[tuple[int, int, int, int]], channel: int, message: str
+) -> None:
+    score = Score(480, (Track(note_array(rows, channel)),))
+    with pytest.raises(CadenzaError, match=message):
+        continue_(score, Wish(), model=model)
+
+
+@pytest.mark.parametrize(
+    ("wish", "message"),
+    [
+        ({"bars": 0}, "number of bars must be from 1 to 1024, not 0"),
+        ({"bars": 5000}, "number of bars must be from 1 to 1024"),
+        ({"seed": -1}, "seed must be 0 or more"),
+    ],
+)
+def test_wishes_out_of_range(wish: dict[str, int], message: str) -> None:
+    with pytest.raises(CadenzaError, match=message):
+        Wish(**wish)
+
+
+def test_unknown_style_tempo_and_model(model: compose.Model, tmp_path: Path) -> None:
+    with pytest.raises(CadenzaError, match="no style 'jazz': this model knows pop"):
+        generate(Wish(style="jazz"), model=model)
+    with pytest.raises(CadenzaError, match="tempo must be from 10 to 480"):
+        generate(Wish(), tempo=1000, model=model)
+    with pytest.raises(CadenzaError, match="no model 'nobody': neither shipped"):
+        load_model("nobody")
+    with pytest.raises(CadenzaError, match="holds no checkpoint"):
+        load_model(tmp_path)
+
+
+def test_a_prompt_longer_than_the_context_is_heard_from_behind(model: compose.Model) -> None:
+    rows = [(60 + i % 12, i * 120, i * 120 + 100, 80) for i in range(1500)]
+    take = continue_(Score.from_notes(rows), Wish(bars=1), model=model)
+    assert take.heard == 1024
+    assert len(take.added)

@@ -1,0 +1,88 @@
+"""The sampler knows no music: it is tested on bare logits."""
+
+import numpy as np
+import pytest
+
+from cadenza.engine.sampler import Sampler, Sampling
+from cadenza.errors import CadenzaError
+
+FIVE = np.log(np.array([0.05, 0.4, 0.3, 0.15, 0.1], np.float32))
+
+
+def frequencies(sampling: Sampling, draws: int = 4000, recent: tuple[int, ...] = ()) -> np.ndarray:
+    sampler = Sampler(sampling, seed=3)
+    counts = np.bincount([sampler.draw(FIVE, recent) for _ in range(draws)], minlength=5)
+    return counts / draws
+
+
+def test_draws_follow_the_distribution() -> None:
+    assert frequencies(Sampling(top_p=1.0)) == pytest.approx(np.exp(FIVE), abs=0.03)
+
+
+def test_same_seed_same_draws_and_another_seed_other_draws() -> None:
+    def draws(seed: int) -> list[int]:
+        sampler = Sampler(Sampling(), seed)
+        return [sampler.draw(np.zeros(50, np.float32)) for _ in range(40)]
+
+    assert draws(5) == draws(5)
+    assert draws(5) != draws(6)
+
+
+def test_temperature_zero_takes_the_likeliest_whatever_the_seed() -> None:
+    assert {Sampler(Sampling(temperature=0), seed).draw(FIVE) for seed in range(20)} == {1}
+
+
+def test_a_low_temperature_sharpens_and_a_high_one_flattens() -> None:
+    cold, hot = frequencies(Sampling(0.5, 1.0)), frequencies(Sampling(3.0, 1.0))
+    assert cold[1] == pytest.approx(0.16 / 0.285, abs=0.03)  # squares of the probabilities
+    assert hot[0] > 0.1
+
+
+@pytest.mark.parametrize(
+    ("sampling", "possible"),
+    [
+        (Sampling(top_p=0.39), {1}),
+        (Sampling(top_p=0.69), {1, 2}),
+        (Sampling(top_p=0.71), {1, 2, 3}),
+        (Sampling(top_p=1.0, top_k=2), {1, 2}),
+        (Sampling(top_p=0.39, top_k=4), {1}),
+    ],
+)
+def test_nucleus_and_top_k(sampling: Sampling, possible: set[int]) -> None:
+    assert set(np.flatnonzero(frequencies(sampling))) == possible
+
+
+def test_what_is_masked_is_never_drawn() -> None:
+    logits = FIVE.copy()
+    logits[[1, 2]] = -np.inf
+    sampler = Sampler(Sampling(temperature=5, top_p=1.0), 1)
+    assert {sampler.draw(logits) for _ in range(500)} == {0, 3, 4}
+    with pytest.raises(ValueError, match="no symbol"):
+        sampler.draw(np.full(3, -np.inf, np.float32))
+
+
+def test_the_penalty_divides_the_probability_of_what_was_drawn_lately() -> None:
+    found = frequencies(Sampling(top_p=1.0, repetition_penalty=4), recent=(1, 1))
+    assert found[1] == pytest.approx(0.1 / 0.7, abs=0.03)
+
+
+def test_logits_are_left_as_they_were() -> None:
+    logits = FIVE.copy()
+    Sampler(Sampling(repetition_penalty=2), 1).draw(logits, (1,))
+    assert np.array_equal(logits, FIVE)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"temperature": -0.1}, "temperature must be from 0 to 5"),
+        ({"temperature": float("nan")}, "temperature must be from 0 to 5"),
+        ({"top_p": 0.0}, "top-p must be above 0"),
+        ({"top_p": 1.1}, "top-p must be above 0"),
+        ({"top_k": -1}, "top-k must be 0"),
+        ({"repetition_penalty": 0.5}, "repetition penalty must be from 1 to 10"),
+    ],
+)
+def test_values_out_of_range(values: dict[str, float], message: str) -> None:
+    with pytest.raises(CadenzaError, match=message):
+        Sampling(**values)
