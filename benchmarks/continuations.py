@@ -2,9 +2,9 @@
 
     python benchmarks/continuations.py [--model FOLDER] [--corpora classical,pop909,jazz] [--json FILE]
 
-Protocol. Each test piece is read from its own file as a user's would be, losslessly (of POP909 the raw file with
-its metre of 1/4), and continued twice with the default settings: from its first 16 bars, or 30 seconds where
-those are shorter, and from the whole piece. A continuation fails where generating raises, adds nothing, changes
+Protocol. Each test piece is read from its own file as a user's would be, losslessly (of POP909 the raw file
+with its metre of 1/4), and continued twice with the default settings: from its first 16 bars, or 30 seconds
+where those are shorter, and from the whole piece. A continuation fails where generating raises, adds nothing, changes
 the prompt (also once written as MIDI and read again), adds a note longer than four bars, one outside of the
 piano's keys or one that is never closed, or where one pitch takes over 60 % of the added notes. Silence is
 printed beside the failures: bars without an onset. Exit status 1 if any continuation fails.
@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 import time
 from collections import Counter
@@ -74,13 +73,15 @@ def beginning(score: Score) -> Score:
     return score.crop(start, max(min(end, soonest), first + 1))
 
 
-def outcome(corpus: str, piece: str, kind: str, prompt: Score, model: Model, seed: int) -> Outcome:
+def outcome(corpus: str, piece: str, kind: str, prompt: Score, *, model: Model, seed: int) -> Outcome:
     """Continues a prompt and checks what comes back."""
     try:
         take = continue_(prompt, Wish(bars=BARS, seed=seed), model=model)
     # Any exception is a finding here, not only those that are meant for users.
     except Exception as error:  # noqa: BLE001
-        return Outcome(corpus, piece, kind, 0, 0.0, 0.0, BARS, 0.0, 0.0, (f"raises {type(error).__name__}: {error}",))
+        return Outcome(
+            corpus, piece, kind, 0, 0.0, 0.0, BARS, 0.0, 0.0, (f"raises {type(error).__name__}: {error}",)
+        )
     counts = Counter(take.added["pitch"].tolist())
     share = max(counts.values(), default=0) / max(len(take.added), 1)
     return Outcome(
@@ -200,32 +201,47 @@ def continued(corpus: str, model: Model, seed: int, most: int) -> Iterator[Outco
     pieces = dataset.prepare(corpus).side("test")
     for piece in pieces[: most or None]:
         score = read_midi(paths[piece.name])
-        yield outcome(corpus, piece.name, "start", beginning(score), model, seed)
-        yield outcome(corpus, piece.name, "whole", score, model, seed)
+        yield outcome(corpus, piece.name, "start", beginning(score), model=model, seed=seed)
+        yield outcome(corpus, piece.name, "whole", score, model=model, seed=seed)
 
 
 def print_table(outcomes: list[Outcome]) -> None:
     """A line a corpus and kind of prompt."""
-    head = ("corpus", "prompt", "pieces", "failed", "notes", "notes/s", "top pitch", "silent bars", "density", "before")
+    head = (
+        "corpus",
+        "prompt",
+        "pieces",
+        "failed",
+        "notes",
+        "notes/s",
+        "top pitch",
+        "silent bars",
+        "density",
+        "before",
+    )
     print("".join(f"{word:>12}" for word in head))
     for corpus, kind in dict.fromkeys((o.corpus, o.prompt) for o in outcomes):
         some = [o for o in outcomes if (o.corpus, o.prompt) == (corpus, kind)]
         failed = sum(bool(o.failures) for o in some)
         speed = sum(o.notes for o in some) / max(sum(o.seconds for o in some), 1e-9)
+        silent = sum(o.silent_bars for o in some) / (BARS * len(some))
         notes, share, thick, before = (
             float(np.median([getattr(o, name) for o in some]))
             for name in ("notes", "top_share", "density", "prompt_density")
         )
-        silent = sum(o.silent_bars for o in some) / (BARS * len(some))
-        cells = (notes, speed, share, silent, thick, before)
-        words = (f"{cells[0]:.0f}", f"{cells[1]:.0f}", f"{share:.2f}", f"{silent:.1%}", f"{thick:.2f}", f"{before:.2f}")
-        print("".join(f"{word:>12}" for word in (corpus, kind, str(len(some)), str(failed), *words)))
+        words = (corpus, kind, str(len(some)), str(failed), f"{notes:.0f}", f"{speed:.0f}", f"{share:.2f}")
+        words += (f"{silent:.1%}", f"{thick:.2f}", f"{before:.2f}")
+        print("".join(f"{word:>12}" for word in words))
 
 
 def parsed() -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", default=DEFAULT_MODEL, help="name of a shipped model, or a checkpoint folder")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--model", default=DEFAULT_MODEL, help="name of a shipped model, or a checkpoint folder"
+    )
     parser.add_argument("--corpora", default=",".join(CORPORA), help="corpora, with commas between")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--most", type=int, default=0, help="pieces a corpus at most, 0 for all")
@@ -248,7 +264,9 @@ def main() -> int:
     for o in failed:
         print(f"{o.corpus} {o.piece} ({o.prompt}): {'; '.join(o.failures)}")
     step, seconds = model.checkpoint.step, time.perf_counter() - begun
-    print(f"\n{model.name}, step {step}: {len(failed)} of {len(outcomes)} continuations failed ({seconds:.0f} s)")
+    print(
+        f"\n{model.name}, step {step}: {len(failed)} of {len(outcomes)} continuations failed ({seconds:.0f} s)"
+    )
     if options.json:
         about = {"model": model.name, "step": step, "bars": BARS, "seed": options.seed}
         options.json.write_text(json.dumps(about | {"outcomes": [asdict(o) for o in outcomes]}, indent=1))
@@ -259,4 +277,4 @@ if __name__ == "__main__":
     try:
         sys.exit(main())
     except CadenzaError as error:
-        sys.exit(f"{os.path.basename(sys.argv[0])}: {error}")
+        sys.exit(f"{Path(sys.argv[0]).name}: {error}")

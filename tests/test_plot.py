@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,7 +29,7 @@ def pixels(path: Path) -> np.ndarray:
         return np.array(picture.convert("RGB")).astype(int)
 
 
-def picture(folder: Path, score: Score, **how: object) -> np.ndarray:
+def picture(folder: Path, score: Score, **how: Any) -> np.ndarray:
     piano_roll(score, folder / "roll.png", **how)
     assert [path.name for path in folder.iterdir()] == ["roll.png"]
     return pixels(folder / "roll.png")
@@ -192,7 +193,11 @@ def test_a_missing_folder_is_an_error_and_nothing_is_left(tmp_path: Path) -> Non
 
 
 def test_matplotlib_waits_until_it_is_needed() -> None:
-    code = f"import sys; sys.path.insert(0, {str(SRC)!r}); import cadenza.plot; print('matplotlib' in sys.modules)"
+    code = (
+        f"import sys; sys.path.insert(0, {str(SRC)!r})\n"
+        "import cadenza.plot\n"
+        "print('matplotlib' in sys.modules)"
+    )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "False"
 

@@ -370,9 +370,7 @@ def _odd_pitches(score: Score) -> list[str]:
     outside = int(np.sum((notes["pitch"] < LOWEST) | (notes["pitch"] > HIGHEST)))
     if outside == len(notes):
         return [f"No note lies on the piano's keys ({_range(LOWEST, HIGHEST)})."]
-    return (
-        [f"Notes outside the piano's keys, which are not taken into account: {outside}."] if outside else []
-    )
+    return [f"Notes outside the piano's keys, which do not count: {outside}."] if outside else []
 
 
 def _odd_lengths(score: Score) -> list[str]:

@@ -269,7 +269,8 @@ def estimate_key(score: Score) -> KeyEstimate | None:
     signature of 95 and 89 of 100, the ratings 91 and 76.
     """
     notes = score.pitched_notes
-    weights = np.bincount(notes["pitch"] % 12, (notes["end"] - notes["start"]).astype(float), 12)
+    lengths = (notes["end"] - notes["start"]).astype(np.float64)
+    weights = np.bincount(notes["pitch"] % 12, lengths, 12).astype(np.float64)
     if len(notes) < FEWEST_NOTES_FOR_A_KEY or np.count_nonzero(weights) < FEWEST_CLASSES_FOR_A_KEY:
         return None
     if weights.std() < FLATTEST * weights.mean():
