@@ -47,11 +47,9 @@ def four_four(step: int) -> tuple[int, int]:
     return step % (4 * STEPS_PER_QUARTER), 4 * STEPS_PER_QUARTER
 
 
-
-
 @dataclass
 class TorchLoop:
-    """The composer in torch, eagerly, one step a note with cached keys and values: what one would write first.
+    """The composer in torch, eagerly, one step a note, with cached keys and values: what one writes first.
 
     `step` offers the logits of each field to `choose` as the engine does and takes the row in.
     """
@@ -66,8 +64,9 @@ class TorchLoop:
         self.frequencies = torch.from_numpy(rotary_frequencies()).float()
         self.count = self.onset = 0
         embedding = self.model.embedding
-        start = embedding.start + embedding.position.weight[0] + embedding.bar.weight[four_four(0)[1] // BAR_UNIT]
-        self.known = self._read(start + embedding.style.weight[0], 0, 0)
+        position, bar = four_four(0)
+        place = embedding.position.weight[position] + embedding.bar.weight[bar // BAR_UNIT]
+        self.known = self._read(embedding.start + place + embedding.style.weight[0], 0, 0)
 
     def _read(self, x: Tensor, onset: int, pitch: int) -> Tensor:
         config = self.model.config
@@ -82,7 +81,8 @@ class TorchLoop:
             self.keys[i][:, slot] = rotate(norm(key), cos, sin)
             self.values[i][:, slot] = value
             turned = rotate(norm(query), cos, sin)[:, None]
-            mixed = F.scaled_dot_product_attention(turned, self.keys[i][:, :filled], self.values[i][:, :filled])
+            keys, values = self.keys[i][:, :filled], self.values[i][:, :filled]
+            mixed = F.scaled_dot_product_attention(turned, keys, values)
             x = x + block.out(mixed.reshape(-1))
             x = x + block.down(F.relu(block.up(norm(x))).square())
         self.count += 1

@@ -4,10 +4,11 @@
 
 Protocol. Each test piece is read from its own file as a user's would be, losslessly (of POP909 the raw file
 with its metre of 1/4), and continued twice with the default settings: from its first 16 bars, or 30 seconds
-where those are shorter, and from the whole piece. A continuation fails where generating raises, adds nothing, changes
-the prompt (also once written as MIDI and read again), adds a note longer than four bars, one outside of the
-piano's keys or one that is never closed, or where one pitch takes over 60 % of the added notes. Silence is
-printed beside the failures: bars without an onset. Exit status 1 if any continuation fails.
+where those are shorter, and from the whole piece. A continuation fails where generating raises, adds
+nothing, changes the prompt (also once written as MIDI and read again), adds a note longer than four bars,
+one outside of the piano's keys or one that is never closed, or where one pitch takes over 60 % of the added
+notes. Silence is printed beside the failures: bars without an onset. Exit status 1 if any continuation
+fails.
 """
 
 from __future__ import annotations
@@ -264,9 +265,8 @@ def main() -> int:
     for o in failed:
         print(f"{o.corpus} {o.piece} ({o.prompt}): {'; '.join(o.failures)}")
     step, seconds = model.checkpoint.step, time.perf_counter() - begun
-    print(
-        f"\n{model.name}, step {step}: {len(failed)} of {len(outcomes)} continuations failed ({seconds:.0f} s)"
-    )
+    count = f"{len(failed)} of {len(outcomes)}"
+    print(f"\n{model.name}, step {step}: {count} continuations failed ({seconds:.0f} s)")
     if options.json:
         about = {"model": model.name, "step": step, "bars": BARS, "seed": options.seed}
         options.json.write_text(json.dumps(about | {"outcomes": [asdict(o) for o in outcomes]}, indent=1))

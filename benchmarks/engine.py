@@ -9,17 +9,17 @@ programs on the same core do not count; on an idle machine they are those of the
 - engine: `cadenza.engine.generate.stream`, as `cadenza compose` uses it, with its sampler, masks and places:
   temperature 1, top-p 0.98. Once at the shipped size (the shipped weights where there are any, else random
   ones of the default configuration) and once with 8 million random weights.
-- GPT-2: `transformers` GPT2LMHeadModel of as many layers, its width chosen so that the parameter count is the
-  same to 3 %, in float32 with a KV cache; `generate` with temperature 1, top-p 0.98, no top-k. Its vocabulary is
-  that of `miditok`'s REMI with default settings, without drums. It draws as many *tokens* as the engine draws
-  notes, so its context holds less music and attention costs it less.
+- GPT-2: `transformers` GPT2LMHeadModel of as many layers, its width chosen so that the parameter count is
+  the same to 3 %, in float32 with a KV cache; `generate` with temperature 1, top-p 0.98, no top-k. Its
+  vocabulary is that of `miditok`'s REMI with default settings, without drums. It draws as many *tokens* as
+  the engine draws notes, so its context holds less music and attention costs it less.
   Random weights draw no valid REMI, so its tokens a second are divided by the mean number of tokens that the
   same tokeniser spends on a note of real music: 25 POP909 songs through CADENZA_DATA, or, without it, a
   built-in two-hand study. The songs are first reduced to what the composer's events keep (one piano track,
   real bars): POP909's files as they are would cost REMI a bar token every quarter and three tracks.
 - torch loop: the same composer, eagerly in torch, step by step with cached keys and values, plain sampling.
-- one pass: notes a second if a note cost one product of a vector with as many float32 weights, and nothing else.
-  An engine may come near it, or pass it by a little since it reads one row of each embedding only.
+- one pass: notes a second if a note cost one product of a vector with as many float32 weights, and nothing
+  else. An engine may come near it, or pass it by a little since it reads one row of each embedding only.
 
 Floor: the engine draws at least 10 times the notes a second of GPT-2, at both sizes.
 """
@@ -84,7 +84,15 @@ def main() -> int:
     held = True
     for size, config, composer, weights in sizes:
         clock = CLOCKS[options.clock]
-        figures = measure(config, composer, len(tokeniser), tokens, options.notes, options.rounds, clock)
+        figures = measure(
+            config,
+            composer,
+            vocabulary=len(tokeniser),
+            tokens=tokens,
+            notes=options.notes,
+            rounds=options.rounds,
+            clock=clock,
+        )
         results["sizes"][size] = figures | {"weights": weights}
         held &= report(size, weights, figures)
     protocol.write_json(options.json, results)
@@ -94,7 +102,8 @@ def main() -> int:
 def report(size: str, weights: str, figures: dict[str, Any]) -> bool:
     """Prints one size's table."""
     speeds: dict[str, float] = figures["notes_per_second"]
-    print(f"\n{size}: {figures['parameters']:,} parameters, {weights}; GPT-2: {figures['gpt2_parameters']:,}\n")
+    ours, theirs = figures["parameters"], figures["gpt2_parameters"]
+    print(f"\n{size}: {ours:,} parameters, {weights}; GPT-2: {theirs:,}\n")
     rows = [(name, speed, speed / speeds["GPT-2 on REMI"]) for name, speed in speeds.items()]
     protocol.table(("one CPU thread", "notes/s", "times GPT-2"), rows)
     return protocol.floor(f"engine against GPT-2, {size}", figures["times_gpt2"], FLOOR)
@@ -103,6 +112,7 @@ def report(size: str, weights: str, figures: dict[str, Any]) -> bool:
 def measure(
     config: ComposerConfig,
     composer: NumpyComposer | None,
+    *,
     vocabulary: int,
     tokens: float,
     notes: int,
@@ -304,20 +314,19 @@ def real_music(songs: int) -> tuple[list[Score], str]:
 
 def study() -> Score:
     """Thirty-two bars for two hands: a melody in quarters and eighths over broken chords."""
-    from cadenza.score import Score, Tempo, TimeSignature
+    from cadenza.score import Score
 
     rows: list[tuple[int, int, int, int]] = []
     for bar in range(32):
         root = (48, 45, 41, 43)[bar % 4]
         begin = bar * 1920
         for eighth, step in enumerate((0, 7, 12, 16, 12, 16, 12, 7)):
-            rows.append((root + step, begin + eighth * 240, begin + (eighth + 1) * 240, 60 + 4 * (eighth % 2)))
+            start = begin + eighth * 240
+            rows.append((root + step, start, start + 240, 60 + 4 * (eighth % 2)))
         melody = ((0, 480, 24), (480, 720, 26), (720, 960, 28), (960, 1440, 31), (1440, 1920, 28))
         for start, end, above in melody:
             rows.append((root + above, begin + start, begin + end, 88))
-    return Score.from_notes(
-        rows, ticks_per_quarter=480, tempos=(Tempo.from_qpm(0, 96),), time_signatures=(TimeSignature(0, 4, 4),)
-    )
+    return Score.from_notes(rows, qpm=96)
 
 
 if __name__ == "__main__":

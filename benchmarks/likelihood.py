@@ -62,7 +62,9 @@ def markov_of(corpus: Prepared) -> Markov:
 
 def main() -> int:
     """Prints the table; status 1 where the floor is missed."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--model", default="composer", help="shipped model or checkpoint folder")
     parser.add_argument("--lstm", type=Path, help="checkpoint folder of an event LSTM")
     parser.add_argument("--split", default="test", choices=("valid", "test"))
@@ -94,7 +96,10 @@ def main() -> int:
     trained = [rows for name, rows in results.items() if name in composer.checkpoint.corpora]
     good = all(rows["composer"].nats <= (1 - FLOOR) * rows["markov"].nats for rows in trained)
     good = good and all(rows["composer"].nats < rows["lstm"].nats for rows in trained if "lstm" in rows)
-    print(f"composer at least {FLOOR:.0%} below Markov, and below the LSTM, on every corpus it was trained on:", good)
+    print(
+        f"composer at least {FLOOR:.0%} below Markov, and below the LSTM, on every corpus it was trained on:",
+        good,
+    )
     return 0 if good else 1
 
 

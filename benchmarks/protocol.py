@@ -29,7 +29,8 @@ ONE_THREAD = {
 
 def parser(description: str | None) -> argparse.ArgumentParser:
     """A parser with the options that every benchmark has."""
-    made = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    as_written = argparse.RawDescriptionHelpFormatter
+    made = argparse.ArgumentParser(description=description, formatter_class=as_written)
     made.add_argument("--json", type=Path, metavar="FILE", help="write the results there too")
     made.add_argument("--cpu", type=int, metavar="N", help="stay on this CPU (Linux only)")
     return made

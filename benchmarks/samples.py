@@ -3,10 +3,10 @@
     python benchmarks/samples.py [--model FOLDER] [--pictures FOLDER] [--json FILE]
 
 Protocol. Each style is generated with the default settings from seeds 1 to 12 (4/4, the style's tempo). The
-corpus side is every metrical piece of the style's corpus, decoded from the same events: its first 16 full bars
-with notes and 16 from its middle. A style passes a measure where the
-median of its twelve pieces lies within the quartiles of the excerpts. Exit status 1 if one does not. How often
-twelve excerpts drawn at random would pass is printed beside it: real music does not always pass either.
+corpus side is every metrical piece of the style's corpus, decoded from the same events: its first 16 full
+bars with notes and 16 from its middle. A style passes a measure where the median of its twelve pieces lies
+within the quartiles of the excerpts. Exit status 1 if one does not. How often twelve excerpts drawn at random
+would pass is printed beside it, for real music does not always pass either.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ SHOWN: dict[str, Callable[[Score], float]] = {
 
 
 def excerpts(score: Score) -> Iterator[Score]:
-    """The first 16 full bars of a piece with a note in the first, and 16 from the middle of a longer piece."""
+    """The first 16 full bars of a piece, from its first note on, and 16 from the middle of a longer piece."""
     notes = score.pitched_notes
     lines = score.bar_lines(int(notes["end"].max()))
     # A pickup, or a bar cut short by a change of metre, is no full bar.
@@ -168,18 +168,15 @@ def main() -> int:
         table = compare(style, pieces, corpus)
         print(f"\n{style}: {len(pieces)} pieces in {seconds:.1f} s, {len(corpus)} excerpts of {name}")
         print_rows(table)
-        print(
-            f"Of {DRAWS} draws of {len(pieces)} real excerpts {chance(corpus, len(pieces)):.0%} pass all measures"
-        )
+        share = chance(corpus, len(pieces))
+        print(f"Of {DRAWS} draws of {len(pieces)} real excerpts {share:.0%} pass all measures")
         rows += table
         if options.pictures:
             keep(style, pieces, options.pictures)
     failures = [f"{row['style']} {row['measure']}" for row in rows if row["judged"] and not row["passes"]]
     judged = sum(row["judged"] for row in rows)
-    step = model.checkpoint.step
-    print(
-        f"\n{model.name}, step {step}: {judged - len(failures)} of {judged} within the quartiles of the corpus"
-    )
+    step, fine = model.checkpoint.step, f"{judged - len(failures)} of {judged}"
+    print(f"\n{model.name}, step {step}: {fine} within the quartiles of the corpus")
     if options.json:
         about = {"model": model.name, "step": step, "bars": BARS, "sampling": vars(sampling), "rows": rows}
         options.json.write_text(json.dumps(about, indent=1))

@@ -38,7 +38,7 @@ def main() -> int:
     """Measures both; status 1 where a floor fails."""
     parser = protocol.parser(__doc__)
     parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--no-size", action="store_true", help="leave out the environment, which pip must fill")
+    parser.add_argument("--no-size", action="store_true", help="leave out the environment")
     options = parser.parse_args()
     protocol.on_one_thread(options.cpu)
 
@@ -46,10 +46,10 @@ def main() -> int:
         name: lambda code=code: import_seconds(code) for name, code in IMPORTS.items()
     }
     times = protocol.medians(protocol.interleaved(contenders, options.rounds))
-    protocol.table(
-        ("", "seconds", "of import torch"), [(name, t, t / times["import torch"]) for name, t in times.items()]
-    )
-    held = protocol.floor("import torch / import cadenza", times["import torch"] / times["import cadenza"], FLOOR_TIMES)
+    rows = [(name, t, t / times["import torch"]) for name, t in times.items()]
+    protocol.table(("", "seconds", "of import torch"), rows)
+    times_torch = times["import torch"] / times["import cadenza"]
+    held = protocol.floor("import torch / import cadenza", times_torch, FLOOR_TIMES)
     results: dict[str, Any] = {"machine": protocol.machine("numpy", "torch"), "import_seconds": times}
     if not options.no_size:
         size = environment()
@@ -65,28 +65,33 @@ def main() -> int:
 def import_seconds(code: str) -> float:
     """What some imports take in a fresh process, without the start of Python itself."""
     timed = f"import time; begun = time.perf_counter(); {code}; print(time.perf_counter() - begun)"
-    return float(subprocess.run([sys.executable, "-c", timed], check=True, capture_output=True, text=True).stdout)
+    return float(said(Path(sys.executable), timed))
+
+
+def said(python: Path, code: str) -> str:
+    """What a line of Python prints in a fresh process."""
+    run = subprocess.run([str(python), "-c", code], check=True, capture_output=True, text=True)
+    return run.stdout.strip()
 
 
 def environment() -> dict[str, Any]:
-    """Megabytes of a fresh environment with the package in it, its largest parts, and whether torch is there."""
+    """Megabytes of a fresh environment with the package, its largest parts, and whether torch is there."""
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder) / "environment"
         venv.create(home, with_pip=True)
         python = home / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
-        install = [str(python), "-m", "pip", "install", "--quiet", str(ROOT)]
+        install = [str(python), "-m", "pip", "install", "--quiet", "--quiet", str(ROOT)]
         constraints = ROOT / "constraints.txt"
         if constraints.exists():
             install += ["--constraint", str(constraints)]
         subprocess.run(install, check=True)
-        look = "import importlib.util, sysconfig; print(importlib.util.find_spec('torch'), sysconfig.get_path('purelib'))"
-        found = subprocess.run([str(python), "-c", look], check=True, capture_output=True, text=True).stdout.split()
-        packages = Path(" ".join(found[1:]))
+        packages = Path(said(python, "import sysconfig; print(sysconfig.get_path('purelib'))"))
         parts = {path.name: megabytes(path) for path in packages.iterdir()}
         largest = sorted(parts, key=lambda name: -parts[name])[:5]
         return {
             "megabytes": megabytes(home),
-            "torch": found[0] != "None",
+            "torch": said(python, "import importlib.util; print(importlib.util.find_spec('torch'))")
+            != "None",
             "largest": {name: round(parts[name], 1) for name in largest},
         }
 

@@ -23,6 +23,8 @@ RANKS = {
     "errors": 0,
     "files": 0,
     "score": 0,
+    "soundfont": 0,
+    "download": 1,
     "midi": 1,
     "audio": 1,
     "notation": 1,
@@ -134,7 +136,8 @@ def forbidden(name: str, imported: str) -> bool:
     """Whether the arrow from one module to another is against the order."""
     top = top_of(name)
     same_folder = top == top_of(imported) and top in IS_FOLDER and top != "__init__"
-    return not same_folder and rank(imported) >= rank(name)
+    # The users' error lies below everything.
+    return not same_folder and imported != "errors" and rank(imported) >= rank(name)
 
 
 def requirements(extra: str | None = None) -> set[str]:

@@ -25,7 +25,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """An empty cache folder in place of the user's."""
     folder = tmp_path_factory.mktemp("cache")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(folder))
+        patch.setenv("CADENZA_CACHE", str(folder))
         yield folder
 
 
@@ -97,20 +97,20 @@ def test_the_bank_is_built_once(cache: Path, bank: Bank, monkeypatch: pytest.Mon
     again = load_bank(audio.wheel_soundfont())
     np.testing.assert_array_equal(again.samples, bank.samples)
     np.testing.assert_array_equal(again.peaks, bank.peaks)
-    assert [path.suffix for path in (cache / "cadenza").iterdir()] == [".npz"]
+    assert [path.suffix for path in cache.iterdir()] == [".npz"]
 
 
 @pytest.mark.parametrize("damage", ["cut", "overwritten", "empty", "other"])
 def test_a_damaged_cache_is_built_again(
     bank: Bank, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: str
 ) -> None:
-    shutil.copytree(cache / "cadenza", tmp_path / "cadenza")
-    (cached,) = (tmp_path / "cadenza").iterdir()
+    shutil.copytree(cache, tmp_path / "copy")
+    (cached,) = (tmp_path / "copy").iterdir()
     content = bytearray(cached.read_bytes())
     content[len(content) // 2 : len(content) // 2 + 100] = b"x" * 100
     ways = {"cut": content[:5000], "overwritten": content, "empty": b"", "other": b"RIFF" + bytes(500)}
     cached.write_bytes(ways[damage])
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("CADENZA_CACHE", str(tmp_path / "copy"))
     monkeypatch.setattr(audio, "build_bank", lambda _: bank)
     np.testing.assert_array_equal(load_bank(audio.wheel_soundfont()).samples, bank.samples)
     np.testing.assert_array_equal(np.load(cached)["samples"], bank.samples)
@@ -120,7 +120,7 @@ def test_a_cache_that_cannot_be_written_is_done_without(
     bank: Bank, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").write_text("in the way")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    monkeypatch.setenv("CADENZA_CACHE", str(tmp_path / "file" / "cache"))
     monkeypatch.setattr(audio, "build_bank", lambda _: bank)
     assert load_bank(audio.wheel_soundfont()) is bank
 

@@ -30,7 +30,9 @@ def test_round_trip(folder: Path) -> None:
 
 
 def test_a_newer_one_replaces_the_older_whole(folder: Path) -> None:
-    save_checkpoint(folder, Checkpoint("composer", {}, step=6), {"weights": {"a": TENSORS["b"]}, "optimiser": TENSORS})
+    save_checkpoint(
+        folder, Checkpoint("composer", {}, step=6), {"weights": {"a": TENSORS["b"]}, "optimiser": TENSORS}
+    )
     assert sorted(path.name for path in folder.iterdir()) == [
         "model.json",
         "optimiser-000006.safetensors",

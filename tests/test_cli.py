@@ -29,7 +29,7 @@ def cadenza(*arguments: str, folder: Path, **variables: str) -> subprocess.Compl
     )
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def prompt(tmp_path: Path) -> Path:
     write_midi(Score.from_notes(ROWS, qpm=96), tmp_path / "in.mid")
     return tmp_path / "in.mid"
@@ -51,7 +51,22 @@ def fails(result: subprocess.CompletedProcess[str], *words: str) -> None:
 
 def test_the_command_of_the_issue(prompt: Path, tmp_path: Path) -> None:
     result = cadenza(
-        *"continue in.mid -o out.mid --bars 2 --seed 7 --takes 2 --temperature 1.0 --top-p 0.98".split(),
+        *[
+            "continue",
+            "in.mid",
+            "-o",
+            "out.mid",
+            "--bars",
+            "2",
+            "--seed",
+            "7",
+            "--takes",
+            "2",
+            "--temperature",
+            "1.0",
+            "--top-p",
+            "0.98",
+        ],
         *("--key", "C minor", "--wav", "--png", "--json"),
         folder=tmp_path,
     )
@@ -66,20 +81,25 @@ def test_the_command_of_the_issue(prompt: Path, tmp_path: Path) -> None:
     assert (tmp_path / "out-1.mid").read_bytes() != (tmp_path / "out-2.mid").read_bytes()
 
 
-def test_same_seed_same_bytes_in_another_process(prompt: Path, tmp_path: Path) -> None:
+def test_same_seed_same_bytes_in_another_process(tmp_path: Path) -> None:
     for name in ("a.mid", "b.mid"):
         assert cadenza("continue", "in.mid", "-o", name, "--bars", "1", folder=tmp_path).returncode == 0
     assert (tmp_path / "a.mid").read_bytes() == (tmp_path / "b.mid").read_bytes()
 
 
-def test_a_take_can_be_made_again_alone(prompt: Path, tmp_path: Path) -> None:
-    cadenza("continue", "in.mid", "-o", "t.mid", "--bars", "1", "--seed", "4", "--takes", "2", folder=tmp_path)
+def test_a_take_can_be_made_again_alone(tmp_path: Path) -> None:
+    cadenza(
+        "continue", "in.mid", "-o", "t.mid", "--bars", "1", "--seed", "4", "--takes", "2", folder=tmp_path
+    )
     cadenza("continue", "in.mid", "-o", "u.mid", "--bars", "1", "--seed", "5", folder=tmp_path)
     assert (tmp_path / "t-2.mid").read_bytes() == (tmp_path / "u.mid").read_bytes()
 
 
 def test_compose_with_tempo_and_metre(tmp_path: Path) -> None:
-    result = cadenza(*"compose --style chorale --bars 2 --tempo 96 --metre 3/4 -o c.mid".split(), folder=tmp_path)
+    result = cadenza(
+        *["compose", "--style", "chorale", "--bars", "2", "--tempo", "96", "--metre", "3/4", "-o", "c.mid"],
+        folder=tmp_path,
+    )
     assert result.returncode == 0, result.stderr
     score = read_midi(tmp_path / "c.mid")
     assert score.tempos[0].qpm == pytest.approx(96)
@@ -87,7 +107,7 @@ def test_compose_with_tempo_and_metre(tmp_path: Path) -> None:
     assert "2 bars" in result.stdout
 
 
-def test_inspect_render_models_and_version(prompt: Path, tmp_path: Path) -> None:
+def test_inspect_render_models_and_version(tmp_path: Path) -> None:
     assert "16" in cadenza("inspect", "in.mid", folder=tmp_path).stdout
     assert json.loads(cadenza("inspect", "in.mid", "--json", folder=tmp_path).stdout)["file"] == "in.mid"
     for target in ("in.wav", "in.mp3", "in.png"):
@@ -113,14 +133,16 @@ def test_corpus_and_train_on_a_folder(tmp_path: Path) -> None:
     assert "1 files rejected" in cadenza("corpus", "show", "tunes", folder=tmp_path).stdout
     assert "pop909" in cadenza("corpus", "list", folder=tmp_path).stdout
     recipe = (
-        '[model]\nname = "composer"\nwidth = 32\nheads = 1\nlayers = 1\nfeed_forward = 32\nstyles = ["tunes"]\n'
+        '[model]\nname = "composer"\nwidth = 32\nheads = 1\nlayers = 1\nstyles = ["tunes"]\n'
         '[data]\ncorpora = ["tunes"]\nwindow = 32\n[training]\nsteps = 4\nbatch = 2\nvalidate_every = 2\n'
     )
     (tmp_path / "r.toml").write_text(recipe)
     trained = cadenza("train", "r.toml", "--run", "run", "--set", "training.steps=2", folder=tmp_path)
     assert trained.returncode == 0, trained.stderr
     assert (tmp_path / "run" / "best" / "model.json").exists()
-    played = cadenza("compose", "--model", "run/best", "--style", "tunes", "--bars", "1", "-o", "x.mid", folder=tmp_path)
+    played = cadenza(
+        "compose", "--model", "run/best", "--style", "tunes", "--bars", "1", "-o", "x.mid", folder=tmp_path
+    )
     assert played.returncode == 0, played.stderr
 
 
@@ -157,7 +179,7 @@ def test_corpus_and_train_on_a_folder(tmp_path: Path) -> None:
         ("frobnicate", ["frobnicate"]),
     ],
 )
-def test_mistakes(arguments: str, words: list[str], prompt: Path, tmp_path: Path) -> None:
+def test_mistakes(arguments: str, words: list[str], tmp_path: Path) -> None:
     (tmp_path / "text.mid").write_text("Dear composer,")
     (tmp_path / "empty.mid").write_bytes(b"")
     (tmp_path / "hollow").mkdir()
@@ -167,7 +189,7 @@ def test_mistakes(arguments: str, words: list[str], prompt: Path, tmp_path: Path
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-def test_a_full_disk_and_a_folder_that_cannot_be_written(prompt: Path, tmp_path: Path) -> None:
+def test_a_full_disk_and_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "out.mid").symlink_to("/dev/full")
     result = cadenza("continue", "in.mid", "-o", "out.mid", "--bars", "1", folder=tmp_path)
     assert result.returncode in (0, 2)
@@ -177,7 +199,7 @@ def test_a_full_disk_and_a_folder_that_cannot_be_written(prompt: Path, tmp_path:
         fails(cadenza("continue", "in.mid", "-o", "locked/out.mid", folder=tmp_path), "may not write")
 
 
-def test_older_and_damaged_checkpoints(prompt: Path, tmp_path: Path) -> None:
+def test_older_and_damaged_checkpoints(tmp_path: Path) -> None:
     from cadenza.compose import model_folders
 
     shutil.copytree(model_folders()["composer"], tmp_path / "old")
@@ -190,7 +212,7 @@ def test_older_and_damaged_checkpoints(prompt: Path, tmp_path: Path) -> None:
     fails(cadenza("compose", "--model", "old", folder=tmp_path), "cannot read the weights")
 
 
-def test_ctrl_c_ends_with_130_and_leaves_nothing(prompt: Path, tmp_path: Path) -> None:
+def test_ctrl_c_ends_with_130_and_leaves_nothing(tmp_path: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, "-c", _INTERRUPTED, "compose", "--bars", "1000", "-o", "long.mid"],
         cwd=tmp_path,

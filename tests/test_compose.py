@@ -40,7 +40,9 @@ def test_the_prompt_comes_back_untouched(model: compose.Model) -> None:
     drums = Track.named("Drums", note_array([(36, 0, 10, 100)], channel=9))
     words = Event(120, b"\xff\x05la")
     prompt = two_bars(ticks_per_quarter=480)
-    prompt = replace(prompt, tracks=(replace(prompt.tracks[0], events=(*prompt.tracks[0].events, words)), drums))
+    prompt = replace(
+        prompt, tracks=(replace(prompt.tracks[0], events=(*prompt.tracks[0].events, words)), drums)
+    )
     take = continue_(prompt, Wish(bars=1), model=model)
     assert take.score.tracks[:-1] == prompt.tracks
     assert (take.score.tempos, take.score.time_signatures) == (prompt.tempos, prompt.time_signatures)
@@ -67,7 +69,9 @@ def test_same_seed_same_bytes_and_another_seed_other_notes(model: compose.Model)
 def test_every_resolution_and_a_free_performance(model: compose.Model) -> None:
     random = np.random.default_rng(0)
     starts = np.cumsum(random.integers(90, 400, 60))
-    free = Score.from_notes([(int(p), int(s), int(s) + 200, 70) for p, s in zip(random.integers(50, 80, 60), starts)])
+    free = Score.from_notes(
+        [(int(p), int(s), int(s) + 200, 70) for p, s in zip(random.integers(50, 80, 60), starts, strict=True)]
+    )
     for prompt in (free, *(two_bars_at(tpq) for tpq in (24, 96, 120, 384, 960, 1000))):
         take = continue_(prompt, Wish(bars=2), model=model)
         assert len(take.added)
@@ -92,7 +96,9 @@ def test_key_and_range_hold_for_every_note(model: compose.Model) -> None:
 
 @pytest.mark.parametrize("metre", [(3, 4), (6, 8), (5, 4), (2, 2), (1, 16)])
 @pytest.mark.parametrize("seed", [1, 2])
-def test_any_metre_and_even_a_single_key_comes_to_an_end(model: compose.Model, metre: tuple[int, int], seed: int) -> None:
+def test_any_metre_and_even_a_single_key_comes_to_an_end(
+    model: compose.Model, metre: tuple[int, int], seed: int
+) -> None:
     constraints = Constraints(lowest=60, highest=60)
     wish = Wish(bars=6, seed=seed, style="classical", constraints=constraints)
     take = generate(wish, metre=metre, model=model)
@@ -105,7 +111,9 @@ def test_any_metre_and_even_a_single_key_comes_to_an_end(model: compose.Model, m
 
 def test_no_note_is_longer_than_four_bars_nor_open(model: compose.Model) -> None:
     for style in model.sequence_model.styles:
-        take = generate(Wish(bars=8, style=style, sampling=Sampling(temperature=2, top_p=1)), metre=(2, 4), model=model)
+        take = generate(
+            Wish(bars=8, style=style, sampling=Sampling(temperature=2, top_p=1)), metre=(2, 4), model=model
+        )
         lengths = take.added["end"] - take.added["start"]
         assert lengths.max() <= 4 * 960
         pedal = take.score.tracks[-1].controls(64)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cadenza.errors import CadenzaError
-from cadenza.files import atomic_path
+from cadenza.files import atomic_path, cache_folder
 
 
 def names(folder: Path) -> list[str]:
@@ -88,3 +88,13 @@ def test_an_error_about_another_file_passes_through(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="source"), atomic_path(tmp_path / "copy") as beside:
         beside.write_bytes((tmp_path / "source").read_bytes())
     assert names(tmp_path) == []
+
+
+def test_the_cache_is_where_the_user_wants_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CADENZA_CACHE", "/some/where")
+    monkeypatch.setenv("XDG_CACHE_HOME", "/else/where")
+    assert cache_folder() == Path("/some/where")
+    monkeypatch.delenv("CADENZA_CACHE")
+    assert cache_folder() == Path("/else/where/cadenza")
+    monkeypatch.setenv("XDG_CACHE_HOME", "")
+    assert cache_folder() == Path.home() / ".cache" / "cadenza"

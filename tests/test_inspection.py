@@ -191,7 +191,7 @@ def test_the_pedal_is_measured() -> None:
     assert not inspection.problems
 
 
-# --- Problems 
+# --- Problems -----------------------------------------------------------------------------------------------
 
 
 def test_the_readers_problems_come_first() -> None:

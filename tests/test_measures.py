@@ -120,7 +120,7 @@ def test_entropy_at_both_ends() -> None:
     assert measures.scale_consistency(every) == pytest.approx(7 / 12)
 
 
-# --- Laws 
+# --- Laws ---------------------------------------------------------------------------------------------------
 
 rows = st.tuples(st.integers(40, 80), st.integers(0, 200), st.integers(0, 60), st.integers(1, 127))
 scores = st.lists(rows, min_size=1, max_size=30).map(
@@ -181,7 +181,7 @@ def test_bar_places_are_those_of_the_bar_lines(changes: list[tuple[int, int, int
     assert starts.tolist() == lines[bars].tolist()
 
 
-# --- Key 
+# --- Key ----------------------------------------------------------------------------------------------------
 
 
 def melody(*pitches: int) -> Score:

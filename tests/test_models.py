@@ -30,7 +30,11 @@ def piece(bars: int = 6) -> EventSequence:
         rows.append((36 + bar % 5, at, at + 1800, 70))
         rows += [(60 + (i * 5 + bar) % 13, at + i * 240, at + i * 240 + 200, 50 + 5 * i) for i in range(6)]
         rows += [(64, at + 1440, at + 1560, 90), (67, at + 1440, at + 1800, 40)]
-    pedal = [Event(bar * 1920 + shift, bytes([0xB0, 64, value])) for bar in range(bars) for shift, value in ((0, 0), (60, 127))]
+    pedal = [
+        Event(bar * 1920 + shift, bytes([0xB0, 64, value]))
+        for bar in range(bars)
+        for shift, value in ((0, 0), (60, 127))
+    ]
     return events.encode(Score.from_notes(rows, events=pedal))
 
 
@@ -63,7 +67,9 @@ def model(request: pytest.FixtureRequest) -> EventModel:
 @pytest.mark.parametrize("field", range(len(FIELDS)))
 def test_the_probabilities_of_a_choice_sum_to_one(model: EventModel, row: int, field: int) -> None:
     batch = batch_of(piece(bars=3), length=32)
-    copies = EventBatch(**{f.name: torch.cat([getattr(batch, f.name)] * FIELDS[field].size) for f in fields(batch)})
+    copies = EventBatch(
+        **{f.name: torch.cat([getattr(batch, f.name)] * FIELDS[field].size) for f in fields(batch)}
+    )
     copies.next_rows[:, row, field] = torch.arange(FIELDS[field].size)
     total = float(model(copies)[:, row, field].exp().sum())
     is_choice = field < 4 or row == 0 or batch.next_rows[0, row, 0] > 0
@@ -139,9 +145,7 @@ def test_local_attention_is_attention_with_a_band() -> None:
     assert torch.allclose(local_attention(query, key, value, 4), slow, atol=1e-6)
 
 
-# --- The engine's arithmetic against torch's ------------------------------------------------------------------
-
-
+# --- The engine's arithmetic against torch's ------------------------------------------------------
 def engine_of(model: Composer) -> NumpyComposer:
     return NumpyComposer(model.config, {name: t.numpy() for name, t in model.state_dict().items()})
 
@@ -161,7 +165,13 @@ def test_engine_and_torch_agree(grid: events.Grid) -> None:
 
 def stepped(engine: NumpyComposer, sequence: EventSequence) -> np.ndarray:
     """The scores of a piece drawn row by row, each draw being forced."""
-    places = dict(zip(sequence.onsets.tolist(), zip(sequence.positions.tolist(), sequence.bars.tolist(), strict=True), strict=True))
+    places = dict(
+        zip(
+            sequence.onsets.tolist(),
+            zip(sequence.positions.tolist(), sequence.bars.tolist(), strict=True),
+            strict=True,
+        )
+    )
     first = (0 if sequence.grid == "metrical" else events.NO_POSITION, int(sequence.bars[0]))
     state = engine.start(None, "pop", lambda _: first)
     state.places = places.__getitem__
@@ -182,7 +192,13 @@ def test_a_prompt_in_one_pass_leaves_what_single_steps_leave() -> None:
     model = randomised(Composer(TINY))
     assert isinstance(model, Composer)
     engine, sequence = engine_of(model), piece()
-    at = dict(zip(sequence.onsets.tolist(), zip(sequence.positions.tolist(), sequence.bars.tolist(), strict=True), strict=True))
+    at = dict(
+        zip(
+            sequence.onsets.tolist(),
+            zip(sequence.positions.tolist(), sequence.bars.tolist(), strict=True),
+            strict=True,
+        )
+    )
     one = engine.start(None, "pop", lambda _: (0, 96))
     one.places = at.__getitem__
     for row in sequence.rows.tolist():
@@ -213,12 +229,12 @@ def test_notes_beyond_the_context_are_forgotten() -> None:
     assert np.isfinite(long.known).all()
 
 
-# --- Markov ---------------------------------------------------------------------------------------------------
-
-
+# --- Markov ---------------------------------------------------------------------------------------
 def test_markov_steps_offer_what_its_likelihood_says() -> None:
     sequence = piece()
-    model = Markov.fit([sequence, events.encode(Score.from_notes([(50, 0, 10, 20), (60, 0, 99, 40), (70, 480, 500, 9)]))])
+    model = Markov.fit(
+        [sequence, events.encode(Score.from_notes([(50, 0, 10, 20), (60, 0, 99, 40), (70, 480, 500, 9)]))]
+    )
     scores = model.log_probabilities(sequence, None)
     state = model.start(None, None, lambda _: (0, 96))
     for t, row in enumerate(sequence.rows.tolist()):

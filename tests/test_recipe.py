@@ -41,7 +41,9 @@ def test_values_of_the_file_and_defaults(path: Path) -> None:
 
 
 def test_changes_go_before_the_file(path: Path) -> None:
-    recipe = load_recipe(path, {"training.steps": "9", "data.corpora": '["a", "b"]', "training.optimiser": "adamw"})
+    recipe = load_recipe(
+        path, {"training.steps": "9", "data.corpora": '["a", "b"]', "training.optimiser": "adamw"}
+    )
     assert (recipe.training.steps, recipe.data.corpora, recipe.training.optimiser) == (9, ("a", "b"), "adamw")
 
 
@@ -63,7 +65,7 @@ def test_mistakes(path: Path, key: str, value: str, message: str) -> None:
 
 
 def test_no_file_and_no_toml(path: Path, tmp_path: Path) -> None:
-    with pytest.raises(CadenzaError, match="cannot read the recipe .*: No such file"):
+    with pytest.raises(CadenzaError, match=r"cannot read the recipe .*: No such file"):
         load_recipe(tmp_path / "none.toml")
     path.write_text("[model\n")
     with pytest.raises(CadenzaError, match="is no valid TOML"):

@@ -1,14 +1,17 @@
 """Training on a folder of small pieces that the test writes itself."""
 
 import json
+import os
+import signal
 from pathlib import Path
 
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from cadenza.architecture import ComposerConfig
+from cadenza.architecture import ComposerConfig, MarkovConfig
 from cadenza.checkpoint import load_checkpoint, load_tensors
+from cadenza.compose import Wish, generate, load_model
 from cadenza.dataset import Augmentation
 from cadenza.errors import CadenzaError
 from cadenza.midi import read_midi, write_midi
@@ -82,7 +85,7 @@ def test_killed_and_taken_up_again_it_ends_with_the_same_bits(recipe: Recipe, tm
 def test_interrupted_it_saves_first(recipe: Recipe, tmp_path: Path) -> None:
     def interrupt(event: dict[str, object]) -> None:
         if event["step"] == 6:
-            raise KeyboardInterrupt
+            os.kill(os.getpid(), signal.SIGINT)
 
     with pytest.raises(KeyboardInterrupt):
         train(recipe, tmp_path / "run", interrupt)
@@ -118,3 +121,21 @@ def test_the_rate_rises_stays_and_falls() -> None:
     assert [rate_factor(step, config) for step in (9, 30, 50)] == [1, 1, 1]
     assert rate_factor(75, config) == pytest.approx(0.5)
     assert rate_factor(99, config) == pytest.approx(0.02)
+
+
+def test_a_markov_model_is_fitted_and_can_be_played(recipe: Recipe, tmp_path: Path) -> None:
+    train(Recipe("markov", MarkovConfig(), recipe.data, recipe.training), tmp_path / "run")
+    checkpoint = load_checkpoint(tmp_path / "run" / "best")
+    assert checkpoint.model == "markov"
+    assert checkpoint.valid["tunes"] > 0
+    take = generate(Wish(bars=2), model=load_model(tmp_path / "run" / "best"))
+    assert take.model == "best"
+    assert len(take.added)
+
+
+def test_a_corpus_too_small_to_be_split(recipe: Recipe, tmp_path: Path) -> None:
+    folder = tmp_path / "one"
+    folder.mkdir()
+    write_midi(Score.from_notes([(60, 0, 100, 80), (64, 480, 900, 80)]), folder / "a.mid")
+    with pytest.raises(CadenzaError, match=r"one is too small: of its . pieces none is left for"):
+        Run(Recipe("composer", recipe.sizes, DataConfig((str(folder),)), recipe.training), tmp_path / "run")

@@ -66,6 +66,14 @@ class EventLSTMConfig:
     """Styles that can be asked for."""
 
 
+@dataclass(frozen=True)
+class MarkovConfig:
+    """The Markov model has no sizes: its counts grow with what it is fitted to."""
+
+    styles: tuple[str, ...] = ()
+    """It does not tell styles apart."""
+
+
 def style_index(styles: tuple[str, ...], style: str | None) -> int:
     """Index of a style's embedding; the one after the last for None and for an unknown style."""
     return styles.index(style) if style in styles else len(styles)

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cadenza.errors import CadenzaError
-from cadenza.files import atomic_path
+from cadenza.files import atomic_path, cache_folder
 from cadenza.score import SUSTAIN, Score
 from cadenza.soundfont import FRAME, low_pass, read_soundfont, resample
 
@@ -123,7 +123,7 @@ def load_bank(soundfont: Path | None = None) -> Bank:
     only time. Raises CadenzaError where the SoundFont cannot be read.
     """
     path = find_soundfont() if soundfont is None else soundfont
-    cached = _cache_folder() / f"bank-{_content_hash(path)}-{BANK_VERSION}.npz"
+    cached = cache_folder() / f"bank-{_content_hash(path)}-{BANK_VERSION}.npz"
     bank = _read_bank(cached)
     if bank is None:
         bank = build_bank(path)
@@ -190,11 +190,6 @@ def _darkened(wave: NDArray[np.float32], pitch: int) -> NDArray[np.float32]:
     cutoff = np.clip(2.5 * 440 * 2 ** ((pitch - 69) / 12), 300, 6000)
     cutoffs = np.full(-(-wave.shape[1] // (FRAME // 2)) + 1, cutoff)
     return np.stack([low_pass(channel, cutoffs, 0.6, SAMPLE_RATE) for channel in wave])
-
-
-def _cache_folder() -> Path:
-    """Where the user's programs keep what they can make again."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "cadenza"
 
 
 def _content_hash(path: Path) -> str:

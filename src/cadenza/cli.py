@@ -58,7 +58,7 @@ def main() -> NoReturn:
 
 
 def _fail(message: str) -> NoReturn:
-    # Plain, not through rich: a file's name may hold what looks like markup, and wrapping would break the line.
+    # Plain, not through rich: a file's name may look like markup, and wrapping would break the line.
     print("cadenza:", " ".join(message.split()), file=sys.stderr)
     sys.exit(2)
 
@@ -77,29 +77,28 @@ def _common(
 ) -> None: ...
 
 
-# --- Composing ------------------------------------------------------------------------------------------------
-
+# --- Composing ------------------------------------------------------------------------------------
 Out = Annotated[Path, typer.Option("-o", "--out", help="MIDI file to write.", show_default=True)]
 Seed = Annotated[int, typer.Option(help="Same seed, same music.")]
-Takes = Annotated[
-    int, typer.Option(help="So many versions: NAME-1.mid, NAME-2.mid, ..., seeds SEED, SEED+1, ...")
-]
-Temperature = Annotated[float, typer.Option(help="0 plays safe, 1 as learnt, above 1 wild.")]
-TopP = Annotated[float, typer.Option("--top-p", help="Draw among the likeliest that hold this probability.")]
+Takes = Annotated[int, typer.Option(help="Versions, 1 to 99: NAME-1.mid, ..., seeds SEED, SEED+1, ...")]
+Temperature = Annotated[float, typer.Option(help="0 to 5: 0 plays safe, 1 as learnt, above wild.")]
+TopP = Annotated[float, typer.Option("--top-p", help="Above 0, to 1: draw among the likeliest that hold it.")]
 TopK = Annotated[int, typer.Option("--top-k", help="Draw among so many of the likeliest; 0: no limit.")]
 Penalty = Annotated[
-    float, typer.Option("--repetition-penalty", help="Above 1: recent pitches become less likely.")
+    float, typer.Option("--repetition-penalty", help="1 to 10: above 1, recent pitches are less likely.")
 ]
 Key = Annotated[str | None, typer.Option(help='Only pitches of a key, such as "C minor" or "F# major".')]
 Range = Annotated[str | None, typer.Option(help="Only pitches from one to another, such as C3-C6.")]
-Style = Annotated[str | None, typer.Option(help="pop, classical or chorale.")]
+Style = Annotated[
+    str | None, typer.Option(help="A style of the model's; by default the prompt speaks for itself.")
+]
 ModelName = Annotated[
     str, typer.Option("--model", help="A shipped model (cadenza models) or a checkpoint folder.")
 ]
 Wav = Annotated[bool, typer.Option("--wav", help="Write the sound as well.")]
 Mp3 = Annotated[bool, typer.Option("--mp3", help="Write the sound as MP3 as well.")]
 Png = Annotated[bool, typer.Option("--png", help="Write a picture of the piano roll as well.")]
-Soundfont = Annotated[Path | None, typer.Option(help="SoundFont (.sf2) to play with.")]
+Soundfont = Annotated[Path | None, typer.Option(help="SoundFont (.sf2, .sf3) to play with.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of words.")]
 
 
@@ -108,7 +107,7 @@ def continue_(
     prompt: Annotated[Path, typer.Argument(help="MIDI file to go on from.")],
     *,
     out_file: Out = Path("continued.mid"),
-    bars: Annotated[int, typer.Option(help="Bars to add.")] = 8,
+    bars: Annotated[int, typer.Option(help="Bars to add, 1 to 1024.")] = 8,
     seed: Seed = 1,
     takes: Takes = 1,
     temperature: Temperature = 1.0,
@@ -157,10 +156,10 @@ def continue_(
 def compose(
     *,
     out_file: Out = Path("composed.mid"),
-    style: Annotated[str, typer.Option(help="pop, classical or chorale.")] = "pop",
-    bars: Annotated[int, typer.Option(help="Length in bars.")] = 16,
+    style: Annotated[str, typer.Option(help="pop, classical or chorale, or what --model knows.")] = "pop",
+    bars: Annotated[int, typer.Option(help="Length in bars, 1 to 1024.")] = 16,
     tempo: Annotated[
-        float | None, typer.Option(help="Quarter notes a minute; by default the style's.")
+        float | None, typer.Option(help="Quarter notes a minute, 10 to 480; by default the style's.")
     ] = None,
     metre: Annotated[str, typer.Option(help="Time signature, such as 4/4, 3/4 or 6/8.")] = "4/4",
     seed: Seed = 1,
@@ -289,8 +288,8 @@ def _compose(
         )
         if not as_json:
             out.print(
-                f"{take.bars} bars, {len(take.added)} notes in {take.seconds:.1f} s (seed {take.seed}): "
-                + ", ".join(files),
+                f"{_counted(take.bars, 'bar')}, {_counted(len(take.added), 'note')} "
+                f"in {take.seconds:.1f} s (seed {take.seed}): " + ", ".join(files),
                 soft_wrap=True,
                 highlight=False,
                 markup=False,
@@ -310,6 +309,10 @@ def _summed(takes: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
+def _counted(number: int, thing: str) -> str:
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
 def _named(path: Path, call: Callable[[], Any]) -> Any:
     """What a call returns; an error names the file it is about."""
     try:
@@ -318,9 +321,7 @@ def _named(path: Path, call: Callable[[], Any]) -> Any:
         raise CadenzaError(f"{path}: {error}") from error
 
 
-# --- Looking and listening ------------------------------------------------------------------------------------
-
-
+# --- Looking and listening ------------------------------------------------------------------------
 @app.command()
 def inspect(
     files: Annotated[list[Path], typer.Argument(help="MIDI files.")],
@@ -333,8 +334,15 @@ def inspect(
     from cadenza.inspection import inspect_score
     from cadenza.midi import read_midi
 
+    failed = False
     for path in files:
-        inspection = inspect_score(read_midi(path))
+        try:
+            inspection = inspect_score(read_midi(path))
+        except CadenzaError as error:
+            # One bad file among many should not hide the others.
+            failed = True
+            print("cadenza:", error, file=sys.stderr)
+            continue
         if as_json:
             print(json.dumps({"file": str(path)} | inspection.as_dict()))
             continue
@@ -344,6 +352,8 @@ def inspect(
         for name, value in inspection.lines():
             table.add_row(name, value)
         out.print(table)
+    if failed:
+        raise typer.Exit(2)
 
 
 @app.command()
@@ -378,9 +388,7 @@ def render(
     out.print(str(target), markup=False, highlight=False, soft_wrap=True)
 
 
-# --- Corpora and training -------------------------------------------------------------------------------------
-
-
+# --- Corpora and training -------------------------------------------------------------------------
 def _progress() -> Progress:
     return Progress(
         TextColumn("{task.description}"),
@@ -423,11 +431,27 @@ def corpus_list() -> None:
     out.print(table)
 
 
+@corpus_app.command("fetch")
+def corpus_fetch(name: Annotated[str, typer.Argument(help="A corpus of cadenza corpus list.")]) -> None:
+    """Download a corpus into the cache and check it, where it can be downloaded.
+
+    [bold]cadenza corpus fetch maestro[/bold]
+    """
+    from cadenza.corpus import fetch
+
+    with _progress() as progress:
+        task = progress.add_task(f"fetching {name}", total=None, note="bytes")
+        fetched = fetch(name, lambda done, total: progress.update(task, completed=done, total=total or None))
+    state = "as expected" if fetched.verified else "not checked: none is published"
+    digest = f" (SHA-256 {fetched.sha256}, {state})" if fetched.sha256 else " (was there)"
+    out.print(f"{fetched.folder}{digest}", markup=False, highlight=False, soft_wrap=True)
+
+
 @corpus_app.command("prepare")
 def corpus_prepare(
     name: Annotated[str, typer.Argument(help="A corpus (cadenza corpus list) or a folder of MIDI files.")],
 ) -> None:
-    """Read a corpus once and keep it as arrays, ready for training; rejected files are listed with the reason.
+    """Read a corpus once and keep it as arrays, ready for training; rejected files are listed.
 
     [bold]cadenza corpus prepare pop909[/bold]   [bold]cadenza corpus prepare ~/my-midi[/bold]
     """

@@ -1,9 +1,7 @@
 """Compose and continue: what the command line, Python callers and every later front end call.
 
-import cadenza
-
-take = cadenza.continue_(cadenza.read_midi("in.mid"), cadenza.Wish(bars=8, seed=7))
-cadenza.write_midi(take.score, "out.mid")
+>>> take = cadenza.continue_(cadenza.read_midi("in.mid"), cadenza.Wish(bars=8, seed=7))
+>>> cadenza.write_midi(take.score, "out.mid")
 """
 
 from __future__ import annotations
@@ -90,7 +88,7 @@ def load_model(name: str | Path = DEFAULT_MODEL) -> Model:
     folder = shipped.get(str(name), Path(name))
     if not folder.is_dir():
         raise CadenzaError(
-            f"no model {str(name)!r}: neither shipped ({', '.join(shipped) or 'none'}) nor a checkpoint folder"
+            f"no model {str(name)!r}: neither shipped ({', '.join(shipped)}) nor a checkpoint folder"
         )
     checkpoint = load_checkpoint(folder)
     tensors = load_tensors(folder, checkpoint)
@@ -262,7 +260,7 @@ def add(frame: Frame, plan: Plan, drawn: list[Drawn]) -> tuple[Score, Notes]:
 
 
 def _without_overlaps(notes: Notes) -> Notes:
-    """Notes cut where the same pitch is struck again, which constraints to very few pitches can bring about."""
+    """Notes cut where the same pitch is struck again, which constraints to few pitches can bring about."""
     notes = notes[np.lexsort((notes["start"], notes["pitch"]))].copy()
     same = notes["pitch"][1:] == notes["pitch"][:-1]
     notes["end"][:-1][same] = np.minimum(notes["end"][:-1][same], notes["start"][1:][same])

@@ -106,7 +106,7 @@ def midi_items(folder: Path) -> list[Item]:
         folders.sort()  # of two links to one folder, always the same counts
         paths = (Path(at, name) for name in names)
         files += [path for path in paths if path.suffix.lower() in MIDI_SUFFIXES and path.is_file()]
-    return [Item(str(path.relative_to(folder)), path) for path in sorted(files)]
+    return [Item(path.relative_to(folder).as_posix(), path) for path in sorted(files)]
 
 
 def _refuse(error: OSError) -> None:
@@ -132,8 +132,7 @@ def _incomplete(path: Path, error: Exception) -> CadenzaError:
     return CadenzaError(f"{path}: cannot be read ({why}): is the corpus whole?")
 
 
-# --- Boulanger-Lewandowski's four piano-roll sets -----------------------------------------------------------
-
+# --- Boulanger-Lewandowski's four piano-roll sets -------------------------------------------------
 _MAT_KEYS: Final[dict[Split, str]] = {"train": "traindata", "valid": "validdata", "test": "testdata"}
 _LOWEST_COLUMN: Final = 21
 
@@ -183,8 +182,7 @@ def score_of_frames(frames: NDArray[np.uint8], steps_per_quarter: int) -> Score:
     return Score.from_notes(rows.tolist(), ticks_per_quarter=ticks_per_quarter)
 
 
-# --- JSB chorales at sixteenths -----------------------------------------------------------------------------
-
+# --- JSB chorales at sixteenths -------------------------------------------------------------------
 _VOICES: Final = ("Soprano", "Alto", "Tenor", "Bass")
 
 
@@ -220,8 +218,7 @@ def _read_jsb16(item: Item) -> Score:
     return Score(480, tuple(tracks), (Tempo.from_qpm(0, 96),), (TimeSignature(0, 4, 4),))
 
 
-# --- POP909 -------------------------------------------------------------------------------------------------
-
+# --- POP909 ---------------------------------------------------------------------------------------
 _POP909_PAIRS: Final = (("017", "018"), ("492", "666"), ("262", "805"), ("101", "103"))
 
 
@@ -278,9 +275,7 @@ def _pop909_beats(item: Item) -> NDArray[np.float64]:
         raise _incomplete(path, error) from error
 
 
-# --- Krueger's classical and McKenzie's jazz pieces ---------------------------------------------------------
-
-
+# --- Krueger's classical and McKenzie's jazz pieces -----------------------------------------------
 def _jazz_items(folder: Path) -> list[Item]:
     return [Item(row["file"], folder / row["file"], row["tune"]) for row in _table(folder / "index.csv")]
 
@@ -301,9 +296,7 @@ def _is_piano(track: Track) -> bool:
     return all(program < 8 for program in programs.values())
 
 
-# --- music21's chorales -------------------------------------------------------------------------------------
-
-
+# --- music21's chorales ---------------------------------------------------------------------------
 def _music21() -> Any:
     try:
         return import_module("music21")
@@ -355,8 +348,7 @@ def _chorale_voice(part: Any) -> list[tuple[int, int, int, int]]:
     return rows
 
 
-# --- MAESTRO ------------------------------------------------------------------------------------------------
-
+# --- MAESTRO --------------------------------------------------------------------------------------
 _MAESTRO_SPLITS: Final[dict[str, Split]] = {"train": "train", "validation": "valid", "test": "test"}
 
 
@@ -378,9 +370,7 @@ def _maestro_items(folder: Path) -> list[Item]:
         raise _incomplete(table, error) from error
 
 
-# --- The registry -------------------------------------------------------------------------------------------
-
-
+# --- The registry ---------------------------------------------------------------------------------
 def _boulanger(name: str, title: str, file: str, steps_per_quarter: int, notes: str) -> Corpus:
     return Corpus(
         name,
@@ -578,9 +568,7 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "cadenza"
 
 
-# --- Fetching -----------------------------------------------------------------------------------------------
-
-
+# --- Fetching -------------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class Fetched:
     """Where a corpus lies now, and the checksum of what was downloaded."""
@@ -611,9 +599,7 @@ def fetch(name: str, on_progress: Callable[[int, int], None] | None = None) -> F
     return Fetched(home, digest, verified=bool(corpus.archive.sha256))
 
 
-# --- Splits -------------------------------------------------------------------------------------------------
-
-
+# --- Splits ---------------------------------------------------------------------------------------
 def content_hash(score: Score) -> str:
     """Hex digest of a score's pitches by onset, relative to the first: equal for transposed copies."""
     pitches = score.pitched_notes["pitch"].astype(np.int16)

@@ -293,9 +293,7 @@ def load(home: Path) -> Prepared:
     )
 
 
-# --- Windows ------------------------------------------------------------------------------------------------
-
-
+# --- Windows --------------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class Windows:
     """Windows of pieces as arrays, row t of `rows` being what is known when row t of `next_rows` is drawn.

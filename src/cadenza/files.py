@@ -1,4 +1,4 @@
-"""Writing files so that none is ever half there."""
+"""Writing files so that none is ever half there, and where those go that can be made again."""
 
 from __future__ import annotations
 
@@ -33,8 +33,9 @@ def atomic_path(path: str | os.PathLike[str]) -> Generator[Path]:
     beside = target.with_name(f".{target.stem[:100]}.{uuid4().hex[:12]}{target.suffix[:20]}")
     if not target.parent.is_dir():
         raise CadenzaError(f"{target}: not written: there is no folder {target.parent}")
-    if target.is_dir():
-        raise CadenzaError(f"{target}: not written: this is a folder")
+    if target.exists() and not target.is_file():
+        kind = "a folder" if target.is_dir() else "no ordinary file"
+        raise CadenzaError(f"{target}: not written: this is {kind}")
     try:
         try:
             beside.touch(exist_ok=False)
@@ -47,6 +48,13 @@ def atomic_path(path: str | os.PathLike[str]) -> Generator[Path]:
         if error.filename is not None and Path(os.fsdecode(error.filename)) != beside:
             raise
         raise CadenzaError(f"{target}: not written: {_reason(error)}") from error
+
+
+def cache_folder() -> Path:
+    """The folder for what can be made again: CADENZA_CACHE, else `cadenza` in the user's cache folder."""
+    if named := os.environ.get("CADENZA_CACHE"):
+        return Path(named)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "cadenza"
 
 
 def _reason(error: OSError) -> str:

@@ -11,7 +11,6 @@ tempo and division above 0) whose `problems` say what was mended, or one `MidiEr
 
 from __future__ import annotations
 
-import errno
 import os
 import re
 import stat
@@ -25,7 +24,8 @@ from typing import Any, Final, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from cadenza.errors import CadenzaError, MidiError
+from cadenza.errors import MidiError
+from cadenza.files import atomic_path
 from cadenza.score import (
     DRUM_CHANNEL,
     NOTE,
@@ -519,26 +519,8 @@ def write_midi(score: Score, path: str | os.PathLike[str]) -> None:
     The bytes are those of `midi_bytes`. Raises CadenzaError where the file cannot be written.
     """
     data = midi_bytes(score)
-    target = Path(path)
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        if target.exists() and not target.is_file():
-            kind = "a folder" if target.is_dir() else "no ordinary file"
-            raise CadenzaError(f"{target}: not written: this is {kind}")
-        try:
-            part.write_bytes(data)
-            part.replace(target)
-        finally:
-            part.unlink(missing_ok=True)
-    except OSError as error:
-        raise CadenzaError(f"{target}: not written: {_why_not(error, target)}") from error
-
-
-def _why_not(error: OSError, target: Path) -> str:
-    """What kept a file from being written, in words."""
-    if error.errno in (errno.ENOENT, errno.ENOTDIR):
-        return f"there is no folder {target.parent}"
-    return error.strerror or str(error)
+    with atomic_path(path) as beside:
+        beside.write_bytes(data)
 
 
 def midi_bytes(score: Score) -> bytes:

@@ -8,19 +8,25 @@ from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, TypeVar, get_args, get_type_hints
 
-from cadenza.architecture import ComposerConfig, EventLSTMConfig
+from cadenza.architecture import ComposerConfig, EventLSTMConfig, MarkovConfig
 from cadenza.dataset import Augmentation
 from cadenza.errors import CadenzaError
 
 Config = TypeVar("Config")
 
-Sizes = ComposerConfig | EventLSTMConfig
+Sizes = ComposerConfig | EventLSTMConfig | MarkovConfig
 
-SIZES: Final[dict[str, type[ComposerConfig] | type[EventLSTMConfig]]] = {
+SIZES: Final[dict[str, type[Sizes]]] = {
     "composer": ComposerConfig,
     "event_lstm": EventLSTMConfig,
+    "markov": MarkovConfig,
 }
 """What `name` under `[model]` can be, with the class of its sizes."""
+
+
+def _require(key: str, value: float, fine: bool, allowed: str) -> None:
+    if not fine:
+        raise CadenzaError(f"{key} must be {allowed}, not {value:g}")
 
 
 @dataclass(frozen=True)
@@ -35,6 +41,13 @@ class DataConfig:
     """Notes a window."""
     augmentation: Augmentation = field(default_factory=Augmentation)
     """What is varied."""
+
+    def __post_init__(self) -> None:
+        _require("data.window", self.window, self.window >= 2, "2 or more")
+        if self.shares and len(self.shares) != len(self.corpora):
+            raise CadenzaError(f"data.shares has {len(self.shares)} values for {len(self.corpora)} corpora")
+        if self.shares and (min(self.shares) < 0 or not sum(self.shares) > 0):
+            raise CadenzaError("data.shares must not be negative, and not all zero")
 
 
 @dataclass(frozen=True)
@@ -73,6 +86,24 @@ class TrainingConfig:
     """Steps between lines of the log."""
     patience: int = 12
     """Validations without a better one after which it stops early."""
+
+    def __post_init__(self) -> None:
+        for name in (
+            "steps",
+            "batch",
+            "threads",
+            "validate_every",
+            "validation_windows",
+            "log_every",
+            "patience",
+        ):
+            value = getattr(self, name)
+            _require(f"training.{name}", value, value >= 1, "1 or more")
+        for name in ("rate", "matrix_rate", "weight_decay", "warmup", "seed"):
+            value = getattr(self, name)
+            _require(f"training.{name}", value, value >= 0, "0 or more")
+        _require("training.clip", self.clip, self.clip > 0, "above 0")
+        _require("training.cooldown", self.cooldown, 0 <= self.cooldown <= 1, "from 0 to 1")
 
 
 @dataclass(frozen=True)

@@ -335,7 +335,8 @@ def resample(wave: NDArray[np.float32], step: float, length: int) -> NDArray[np.
     places = np.arange(length) * step
     whole = np.minimum(places.astype(np.int64), wave.shape[-1] + 1)
     t = (places - whole).astype(np.float32)
-    padded = np.pad(wave, [(0, 0)] * (wave.ndim - 1) + [(1, 4)])
+    silence = np.zeros((*wave.shape[:-1], 4), np.float32)
+    padded = np.concatenate([silence[..., :1], wave, silence], axis=-1)
     a, b, c, d = (padded[..., whole + i] for i in range(4))
     curve = b + t / 2 * (c - a + t * (2 * a - 5 * b + 4 * c - d + t * (3 * (b - c) + d - a)))
     return np.asarray(curve, np.float32)

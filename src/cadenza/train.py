@@ -1,6 +1,7 @@
 """Training: the loop on one screen.
 
-A run is a folder: `recipe.toml` as used, `log.jsonl` (a JSON object a line), `last/` and `best/` checkpoints.
+A run is a folder: `recipe.json` as used, `log.jsonl` (a JSON object a line), the checkpoints `last/` and
+`best/`, `samples/` and, at the end, `curves.png`.
 It can be killed at any moment and taken up again: batch k depends only on the seed and k, so the run goes on
 bit for bit (same machine, same versions, same number of threads) as if nothing had happened.
 """
@@ -9,10 +10,13 @@ from __future__ import annotations
 
 import json
 import math
+import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from threading import Event, current_thread, main_thread
 from typing import Any, Final
 
 import torch
@@ -27,10 +31,12 @@ from cadenza.engine.generate import Span, sequence_of, stream
 from cadenza.engine.network import NumpyComposer
 from cadenza.engine.sampler import Sampling
 from cadenza.errors import CadenzaError
+from cadenza.files import atomic_path
 from cadenza.midi import write_midi
 from cadenza.models.base import EventBatch, EventModel
 from cadenza.models.composer import Composer
 from cadenza.models.event_lstm import EventLSTM
+from cadenza.models.markov import Markov
 from cadenza.plot import curves
 from cadenza.recipe import Recipe, TrainingConfig
 from cadenza.representation.events import STEPS_PER_QUARTER, decode
@@ -101,7 +107,7 @@ def validate(
 
 
 def validation_windows(corpus: Prepared, length: int, most: int) -> list[Windows]:
-    """At most `most` windows of the validation split, evenly spaced, one from the beginning of each piece on."""
+    """At most `most` windows of the validation split, evenly spaced over its pieces."""
     places = [
         (piece, first)
         for piece in corpus.side("valid")
@@ -129,6 +135,8 @@ class Run:
         self.held_out = {
             c.name: validation_windows(c, recipe.data.window, config.validation_windows) for c in self.corpora
         }
+        if len(self.held_out) < len(self.corpora):
+            raise CadenzaError(f"two corpora are called the same: {', '.join(c.name for c in self.corpora)}")
         for corpus in self.corpora:
             if not (corpus.side("train") and corpus.side("valid")):
                 raise CadenzaError(
@@ -229,32 +237,99 @@ def train(recipe: Recipe, folder: Path, on_event: Callable[[dict[str, Any]], Non
 
     `on_event` is told of every line of the log. Interrupted, it saves before it lets the interrupt through.
     """
+    if recipe.model == "markov":
+        fit_markov(recipe, folder, on_event)
+        return
     config = recipe.training
     run = Run(recipe, folder)
     folder.mkdir(parents=True, exist_ok=True)
+    changed = _record(recipe, folder)
     begun = time.perf_counter() - run.seconds
-    with (folder / "log.jsonl").open("a", encoding="utf-8") as log:
-        try:
-            while run.step < config.steps and run.since < config.patience:
-                loss = run.advance()
-                run.seconds = time.perf_counter() - begun
-                last = run.step == config.steps
-                if run.step % config.log_every and run.step % config.validate_every and not last:
-                    continue
-                event: dict[str, Any] = {"step": run.step, "loss": round(loss, 4), "notes": run.notes}
-                if run.step % config.validate_every == 0 or last:
-                    run.check()
-                    run.save("last")
-                    event["valid"] = run.valid
-                event["seconds"] = round(run.seconds, 1)
-                log.write(json.dumps(event) + "\n")
-                log.flush()
-                if on_event:
-                    on_event(event)
-        except KeyboardInterrupt:
+    with (folder / "log.jsonl").open("a", encoding="utf-8") as log, deferred_interrupt() as interrupt:
+        while run.step < config.steps and run.since < config.patience and not interrupt.is_set():
+            loss = run.advance()
+            run.seconds = time.perf_counter() - begun
+            last = run.step == config.steps
+            if run.step % config.log_every and run.step % config.validate_every and not last:
+                continue
+            event: dict[str, Any] = {"step": run.step, "loss": round(loss, 4), "notes": run.notes}
+            if run.step % config.validate_every == 0 or last:
+                run.check()
+                run.save("last")
+                event["valid"] = run.valid
+            if changed:
+                event["changed"], changed = changed, {}
+            event["seconds"] = round(run.seconds, 1)
+            log.write(json.dumps(event) + "\n")
+            log.flush()
+            if on_event:
+                on_event(event)
+        if interrupt.is_set():
             run.save("last")
-            raise
+            raise KeyboardInterrupt
     plot_log(folder)
+
+
+def _record(recipe: Recipe, folder: Path) -> dict[str, Any]:
+    """Writes `recipe.json`; what differs from the recipe that the run had before, by dotted key."""
+    path = folder / "recipe.json"
+    now = json.loads(json.dumps(asdict(recipe)))
+    before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else now
+    with atomic_path(path) as beside:
+        beside.write_text(json.dumps(now, indent=1) + "\n", encoding="utf-8")
+    return {
+        f"{section}.{key}": value
+        for section in ("data", "training")
+        for key, value in now[section].items()
+        if before[section].get(key) != value
+    }
+
+
+@contextmanager
+def deferred_interrupt() -> Generator[Event]:
+    """Ctrl-C sets the event instead of breaking off a step half-way; a second one does break off."""
+    asked = Event()
+
+    def handle(*_: object) -> None:
+        if asked.is_set():
+            raise KeyboardInterrupt
+        asked.set()
+
+    if current_thread() is not main_thread():
+        yield asked
+        return
+    before = signal.signal(signal.SIGINT, handle)
+    try:
+        yield asked
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def fit_markov(recipe: Recipe, folder: Path, on_event: Callable[[dict[str, Any]], None] | None) -> None:
+    """Counts the training splits, validates and writes the checkpoint `best`; there is nothing to resume."""
+    corpora = tuple(prepare(name) for name in recipe.data.corpora)
+    begun = time.perf_counter()
+    model = Markov.fit(c.sequence(piece) for c in corpora for piece in c.side("train"))
+    valid: dict[str, float] = {}
+    for corpus in corpora:
+        sequences = [corpus.sequence(piece) for piece in corpus.side("valid")]
+        nats = -sum(float(model.log_probabilities(s, None).sum()) for s in sequences)
+        valid[corpus.name] = round(nats / max(1, sum(map(len, sequences))), 4)
+    notes = sum(piece.notes for c in corpora for piece in c.side("train"))
+    checkpoint = Checkpoint(
+        model="markov",
+        sizes=asdict(recipe.sizes),
+        corpora={c.name: c.digest for c in corpora},
+        step=1,
+        notes=notes,
+        valid=valid,
+        version=__version__,
+    )
+    save_checkpoint(folder / "best", checkpoint, {"weights": model.tensors()})
+    if on_event:
+        loss = sum(valid.values()) / len(valid)
+        seconds = round(time.perf_counter() - begun, 1)
+        on_event({"step": 1, "loss": round(loss, 4), "notes": notes, "valid": valid, "seconds": seconds})
 
 
 def plot_log(folder: Path) -> None:

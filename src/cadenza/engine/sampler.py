@@ -62,11 +62,12 @@ class Sampler:
         order = np.argsort(-p, kind="stable")
         cumulative = np.cumsum(p[order])
         kept = self._kept(cumulative)
-        at = int(np.searchsorted(cumulative[:kept], self._random.random() * cumulative[kept - 1], side="right"))
+        mark = self._random.random() * cumulative[kept - 1]
+        at = int(cumulative[:kept].searchsorted(mark, side="right"))
         return int(order[min(at, kept - 1)])
 
     def _kept(self, cumulative: NDArray[np.float64]) -> int:
         """How many of the likeliest symbols can be drawn, from their cumulative weights."""
-        kept = int(np.searchsorted(cumulative, self.sampling.top_p * cumulative[-1])) + 1
+        kept = int(cumulative.searchsorted(self.sampling.top_p * cumulative[-1])) + 1
         kept = min(kept, len(cumulative))
         return min(kept, self.sampling.top_k) if self.sampling.top_k else kept

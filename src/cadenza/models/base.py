@@ -58,12 +58,12 @@ class EventModel(nn.Module, ABC):
         """What is known of each next row before any of it is drawn: (batch, time, width)."""
 
     def forward(self, batch: EventBatch) -> Tensor:
-        """Natural log-probabilities of the fields of `next_rows`, 0 for what is no choice: (batch, time, 5)."""
+        """Log-probabilities in nats of the fields of `next_rows`, 0 for no choice: (batch, time, 5)."""
         return self.heads(self.trunk(batch), batch)
 
 
 class RowEmbedding(nn.Module):
-    """Sum of the embeddings of a row's symbols, its place and the style; the start has a vector of its own."""
+    """Sum of the embeddings of a row's symbols, its place and the style; the start has its own vector."""
 
     def __init__(self, width: int, styles: int) -> None:
         super().__init__()

@@ -20,6 +20,7 @@ from cadenza.representation.events import END, FIELDS, SHIFT, EventSequence
 from cadenza.sequence import Choose, Places, SequenceModel
 
 ORDER: Final = 2
+PITCHES: Final = np.arange(FIELDS[1].size, dtype=np.int64)
 _START: Final = 255
 """Stands for a field of a row before the first."""
 
@@ -109,8 +110,7 @@ class Markov(SequenceModel[MarkovState]):
             if field == 0:
                 p[1:][previous[1:] == FIELDS[1].size - 1, 0] = 0
             if field == 1:
-                below: NDArray[np.bool_] = np.arange(p.shape[1])[None] <= previous[:, None]
-                p = np.where(within[choice[:, 1]][:, None] & below, 0, p)
+                p[within[choice[:, 1]][:, None] & np.greater_equal.outer(previous, PITCHES)] = 0
             p /= p.sum(1, keepdims=True)
             symbols = rows[ORDER:, field][choice[:, field]]
             result[choice[:, field], field] = np.log(p[np.arange(len(p)), symbols])
