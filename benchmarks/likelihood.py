@@ -17,6 +17,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -40,7 +41,8 @@ def lstm_scorer(folder: Path) -> Callable[[EventSequence, str], np.ndarray]:
     from cadenza.train import torch_batch
 
     checkpoint = load_checkpoint(folder)
-    config = EventLSTMConfig(**(checkpoint.sizes | {"styles": tuple(checkpoint.sizes["styles"])}))
+    sizes: dict[str, Any] = checkpoint.sizes | {"styles": tuple(checkpoint.sizes["styles"])}
+    config = EventLSTMConfig(**sizes)
     model = EventLSTM(config).eval()
     model.load_state_dict({k: torch.from_numpy(v) for k, v in load_tensors(folder, checkpoint).items()})
 

@@ -424,7 +424,8 @@ def trunk_step(model: Composer) -> Any:
 
         def forward(self, x: Any, cos: Any, sin: Any, *caches: Any) -> tuple[Any, ...]:
             new: list[Any] = []
-            for i, block in enumerate(self.blocks):
+            blocks: Any = self.blocks  # a module list, whose items torch's types do not know
+            for i, block in enumerate(blocks):
                 query, key, value = block.query_key_value(plain_norm(x)).view(3, heads, -1).unbind(0)
                 query, key = rotate(plain_norm(query), cos, sin), rotate(plain_norm(key), cos, sin)
                 new += [key, value]

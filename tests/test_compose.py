@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -174,7 +175,7 @@ def test_prompts_without_a_note_for_a_piano(
         ({"seed": -1}, "seed must be 0 or more"),
     ],
 )
-def test_wishes_out_of_range(wish: dict[str, int], message: str) -> None:
+def test_wishes_out_of_range(wish: dict[str, Any], message: str) -> None:
     with pytest.raises(CadenzaError, match=message):
         Wish(**wish)
 

@@ -362,7 +362,7 @@ def test_writing_where_one_cannot(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         raise PermissionError(errno.EACCES, "Permission denied")
 
     monkeypatch.setattr(Path, "replace", refuse)
-    with pytest.raises(CadenzaError, match="Permission denied"):
+    with pytest.raises(CadenzaError, match="you may not write there"):
         write_midi(score, tmp_path / "a.mid")
     assert [path.name for path in tmp_path.iterdir()] == ["pipe"]
 

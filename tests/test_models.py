@@ -128,6 +128,7 @@ def test_one_bar_can_be_learnt_by_heart(name: str) -> None:
     model: EventModel = Composer(TINY) if name == "composer" else EventLSTM(EventLSTMConfig(width=48))
     batch = batch_of(piece(bars=1))
     optimiser = torch.optim.AdamW(model.parameters(), lr=1e-2)
+    loss = torch.tensor(0.0)
     for _ in range(150):
         loss = -model(batch).sum(-1).mean()
         optimiser.zero_grad()

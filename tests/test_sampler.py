@@ -1,5 +1,7 @@
 """The sampler knows no music: it is tested on bare logits."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -83,6 +85,6 @@ def test_logits_are_left_as_they_were() -> None:
         ({"repetition_penalty": 0.5}, "repetition penalty must be from 1 to 10"),
     ],
 )
-def test_values_out_of_range(values: dict[str, float], message: str) -> None:
+def test_values_out_of_range(values: dict[str, Any], message: str) -> None:
     with pytest.raises(CadenzaError, match=message):
         Sampling(**values)

@@ -175,7 +175,7 @@ def score_of_frames(frames: NDArray[np.uint8], steps_per_quarter: int) -> Score:
     """A Score of a binary piano roll (steps, 88): each run of ones in a column is one note of velocity 80."""
     ticks_per_quarter = 480
     step = ticks_per_quarter // steps_per_quarter
-    edges = np.diff(np.pad(frames.astype(np.int8), ((1, 1), (0, 0))), axis=0).T
+    edges = np.diff(frames.astype(np.int8), axis=0, prepend=0, append=0).T
     pitch, start = np.nonzero(edges == 1)
     _, end = np.nonzero(edges == -1)
     rows = np.stack([pitch + _LOWEST_COLUMN, start * step, end * step, np.full_like(pitch, 80)], axis=1)

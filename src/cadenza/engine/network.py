@@ -156,24 +156,24 @@ class NumpyComposer(SequenceModel[ComposerState]):
     def _turns(
         self, onsets: NDArray[np.integer], first: int, pitches: NDArray[np.integer]
     ) -> NDArray[np.complex64]:
-        """What queries and keys are rotated by: (notes, pairs)."""
-        return np.exp(1j * (coordinates(onsets, first, pitches) @ self._frequencies)).astype(np.complex64)
+        """What queries and keys are multiplied by, (notes, pairs): rotations, shrunk by attention's scale."""
+        angles = coordinates(onsets, first, pitches) @ self._frequencies
+        return ((2 * angles.shape[1]) ** -0.25 * np.exp(1j * angles)).astype(np.complex64)
 
     def _read(self, state: ComposerState, x: Array, turns: NDArray[np.complex64]) -> Array:
         """Takes `x` (notes, width) through the blocks after what `state` holds; every note's output."""
         notes, heads = len(x), self.config.heads
         self._make_room(state, notes)
         begin, end = state.filled, state.filled + notes
-        scaled_turns = turns * np.float32((self.config.width // heads) ** -0.5)
         for i, block in enumerate(self._blocks):
             qkv = (norm(x) @ block.query_key_value).reshape(notes, 3, heads, -1).transpose(1, 2, 0, 3)
-            query, key = norm(qkv[:2])
-            state.keys[i, :, begin:end] = rotate(key, turns)
+            query, key = rotate(norm(qkv[:2]), turns)
+            state.keys[i, :, begin:end] = key
             state.values[i, :, begin:end] = qkv[2]
             reach = self.config.reach(i)
             seen = slice(max(0, begin + 1 - reach), end)
             # Queries and keys are normalised, so no score exceeds the root of their length: exp is safe.
-            weights = np.exp(rotate(query, scaled_turns) @ state.keys[i, :, seen].transpose(0, 2, 1))
+            weights = np.exp(query @ state.keys[i, :, seen].transpose(0, 2, 1))
             if notes > 1:
                 age = np.arange(begin, end)[:, None] - np.arange(seen.start, end)
                 weights *= (age >= 0) & (age < reach)

@@ -60,14 +60,14 @@ class Sampler:
             return best
         p: NDArray[np.float64] = np.exp((scores - scores[best]) / self.sampling.temperature)
         order = np.argsort(-p, kind="stable")
-        cumulative = np.cumsum(p[order])
+        cumulative: NDArray[np.float64] = np.cumsum(p[order])
         kept = self._kept(cumulative)
         mark = self._random.random() * cumulative[kept - 1]
-        at = int(cumulative[:kept].searchsorted(mark, side="right"))
+        at = int(np.count_nonzero(cumulative[:kept] <= mark))
         return int(order[min(at, kept - 1)])
 
     def _kept(self, cumulative: NDArray[np.float64]) -> int:
         """How many of the likeliest symbols can be drawn, from their cumulative weights."""
-        kept = int(cumulative.searchsorted(self.sampling.top_p * cumulative[-1])) + 1
-        kept = min(kept, len(cumulative))
+        below = int(np.count_nonzero(cumulative < self.sampling.top_p * cumulative[-1]))
+        kept = min(below + 1, len(cumulative))
         return min(kept, self.sampling.top_k) if self.sampling.top_k else kept
