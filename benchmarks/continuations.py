@@ -19,13 +19,13 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from cadenza import dataset
-from cadenza.compose import DEFAULT_MODEL, Model, Take, Wish, continue_, load_model
+from cadenza.compose import DEFAULT_MODEL, Model, Take, Wish, continue_, load_model, with_bars
 from cadenza.corpus import find_corpus
 from cadenza.errors import CadenzaError
 from cadenza.measures import bar_places
@@ -78,6 +78,7 @@ def outcome(corpus: str, piece: str, kind: str, prompt: Score, *, model: Model, 
     """Continues a prompt and checks what comes back."""
     try:
         take = continue_(prompt, Wish(bars=BARS, seed=seed), model=model)
+        heard = replace(take, score=with_bars(take.score))
     # Any exception is a finding here, not only those that are meant for users.
     except Exception as error:  # noqa: BLE001
         return Outcome(
@@ -92,9 +93,9 @@ def outcome(corpus: str, piece: str, kind: str, prompt: Score, *, model: Model, 
         notes=len(take.added),
         seconds=take.seconds,
         top_share=share,
-        silent_bars=BARS - len(bars_with_onsets(take)),
+        silent_bars=BARS - len(bars_with_onsets(heard)),
         density=density(take.score, take.added),
-        prompt_density=density(prompt, last_bars(prompt)),
+        prompt_density=density(prompt, last_bars(with_bars(prompt))),
         failures=tuple(failures(prompt, take)),
     )
 
@@ -133,7 +134,8 @@ def failures(prompt: Score, take: Take) -> Iterator[str]:
         return
     yield from (f"{where}: {what}" for where, what in changes(prompt, take))
     lengths = added["end"] - added["start"]
-    bars = np.array([take.score.bar_ticks(take.score.metre_at(int(tick))) for tick in added["start"]])
+    heard = with_bars(take.score)
+    bars = np.array([heard.bar_ticks(heard.metre_at(int(tick))) for tick in added["start"]])
     if (lengths > LONGEST_BARS * bars).any():
         yield f"a note of {(lengths / bars).max():.1f} bars"
     if (lengths < 1).any():

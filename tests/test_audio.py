@@ -11,7 +11,7 @@ import pytest
 import soundfile
 
 from cadenza import audio
-from cadenza.audio import Bank, load_bank, pedal_intervals, render, strokes, write_mp3, write_wav
+from cadenza.audio import Bank, load_bank, render, strokes, write_mp3, write_wav
 from cadenza.errors import CadenzaError
 from cadenza.score import NOTE, Event, Score, note_array
 
@@ -254,10 +254,10 @@ def test_when_the_damper_falls(pedal: tuple, release: float) -> None:
 
 def test_pedal_intervals() -> None:
     score = piano((60, 0, 4, 1), pedal=((0.5, 70), (0.75, 127), (1, 0), (1.5, 20), (2, 64)))
-    downs, ups = pedal_intervals(score, 0)
+    downs, ups = score.pedal_intervals(0).T
     assert downs.tolist() == [480, 1920]
     assert ups.tolist() == [960, 3841]
-    assert not len(pedal_intervals(score, 1)[0])
+    assert not len(score.pedal_intervals(1))
 
 
 def test_a_string_struck_again_stops_its_old_sound(bank: Bank) -> None:

@@ -196,3 +196,21 @@ def test_a_prompt_longer_than_the_context_is_heard_from_behind(model: compose.Mo
     take = continue_(Score.from_notes(rows), Wish(bars=1), model=model)
     assert take.heard == 1024
     assert len(take.added)
+
+
+def test_bars_of_one_beat_are_read_as_four(model: compose.Model) -> None:
+    """POP909's files have 1/4; eight bars are meant as eight bars of music."""
+    prompt = two_bars(time_signatures=(TimeSignature(0, 1, 4),))
+    take = continue_(prompt, Wish(bars=4), model=model)
+    assert take.score.time_signatures == prompt.time_signatures
+    assert take.added["start"].max() > 3840 + 2 * 1920
+    assert take.added["end"].max() <= 3840 + 4 * 1920
+
+
+def test_four_bars_are_the_longest_in_free_time_too(model: compose.Model) -> None:
+    rows = [(50 + i % 20, s, s + 70, 60) for i, s in enumerate(np.cumsum([37, 91, 53, 71, 113] * 8).tolist())]
+    prompt = replace(Score.from_notes(rows, qpm=300), time_signatures=(TimeSignature(0, 3, 16),))
+    for seed in range(3):
+        wish = Wish(bars=30, seed=seed, sampling=Sampling(temperature=2, top_p=1))
+        added = continue_(prompt, wish, model=model).added
+        assert (added["end"] - added["start"]).max() <= 4 * 3 * 120

@@ -92,12 +92,6 @@ def test_the_pedal_has_a_strip_where_there_is_one(tmp_path: Path) -> None:
     assert grey(Score.from_notes(TUNE, events=events)) > 500 > grey(Score.from_notes(TUNE))
 
 
-def test_pedal_intervals_of_several_channels() -> None:
-    down, up = (bytes([0xB0, 64, value]) for value in (127, 0))
-    events = [Event(0, down), Event(10, up), Event(5, bytes([0xB1, 64, 64]))]
-    assert plot._pedal(Score.from_notes([(60, 0, 100, 1)], events=events)).tolist() == [[0, 10], [5, 100]]
-
-
 def test_a_long_piece_wraps_into_rows(tmp_path: Path) -> None:
     def height(bars: int, **how: int) -> int:
         notes = [(60 + i % 12, BAR * i, BAR * i + 480, 80) for i in range(bars)]

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cadenza.errors import CadenzaError
 from cadenza.score import DRUM_CHANNEL, Event, KeySignature, Score, Tempo, TimeSignature, Track, note_array
 
 Rows = list[tuple[int, int, int, int]]
@@ -375,3 +376,11 @@ def test_merge_refuses_what_does_not_fit() -> None:
         Score(480).merge(Score(96))
     with pytest.raises(ValueError, match="tick -1"):
         Score(480).merge(Score(480), at=-1)
+
+
+def test_a_file_of_millions_of_bars_is_refused() -> None:
+    score = Score(
+        1, (Track(note_array([(60, 2**30, 2**30 + 1, 9)])),), time_signatures=(TimeSignature(0, 1, 4),)
+    )
+    with pytest.raises(CadenzaError, match="over 100000 bars long"):
+        score.bar_lines()

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from cadenza.errors import CadenzaError
 from cadenza.files import atomic_path, cache_folder
-from cadenza.score import SUSTAIN, Score
+from cadenza.score import Score
 from cadenza.soundfont import FRAME, low_pass, read_soundfont, resample
 
 SAMPLE_RATE: Final = 44_100
@@ -266,24 +266,13 @@ def _dampers_fall(score: Score, channel: int, ends: NDArray[np.int64]) -> NDArra
     in the moment in which the pedal goes down is not: a pianist changes the pedal just after the notes.
     """
     releases = score.seconds(ends)
-    downs, ups = pedal_intervals(score, channel)
+    downs, ups = score.pedal_intervals(channel).T
     if not len(downs):
         return releases
     which = np.maximum(np.searchsorted(downs, ends, side="left") - 1, 0)
     held = (downs[which] < ends) & (ends <= ups[which])
     lifted = score.seconds(np.minimum(ups, score.length)) + PEDAL_TAIL * (ups > score.length)
     return np.where(held, lifted[which], releases)
-
-
-def pedal_intervals(score: Score, channel: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Ticks at which a channel's pedal goes down, and at which up: after the end of the score if never."""
-    rows = np.concatenate([np.zeros((0, 3), np.int64), *(track.controls(SUSTAIN) for track in score.tracks)])
-    rows = rows[rows[:, 1] == channel]
-    rows = rows[np.argsort(rows[:, 0], kind="stable")]
-    down = np.concatenate([[False], rows[:, 2] >= 64, [False]]).astype(int)
-    ticks = np.append(rows[:, 0], score.length + 1)
-    change = np.diff(down)
-    return ticks[change == 1], ticks[change == -1]
 
 
 # ---------------------------------------------------------------- mixing

@@ -38,6 +38,9 @@ DEFAULT_TEMPOS: Final = {"pop": 84.0, "classical": 108.0, "chorale": 80.0}
 
 MOST_BARS: Final = 1024
 
+LONGEST_BARS: Final = 4
+"""No note is held longer than so many bars."""
+
 
 @dataclass(frozen=True)
 class Model:
@@ -140,8 +143,9 @@ def generate(
         raise CadenzaError(f"the tempo must be from 10 to 480 quarter notes a minute, not {qpm:g}")
     empty = Score(480, (), (Tempo.from_qpm(0, qpm),), (TimeSignature(0, *metre),))
     frame = Frame(empty, "metrical", 0, 0)
-    end = wish.bars * empty.bar_ticks(empty.time_signatures[0])
-    return _take(wish, model or load_model(), frame, None, Plan(0, end, 0, 0))
+    bar = empty.bar_ticks(empty.time_signatures[0])
+    plan = Plan(0, wish.bars * bar, LONGEST_BARS * bar, 0, 0)
+    return _take(wish, model or load_model(), frame, None, plan)
 
 
 def continue_(score: Score, wish: Wish, *, model: Model | None = None) -> Take:
@@ -151,17 +155,30 @@ def continue_(score: Score, wish: Wish, *, model: Model | None = None) -> Take:
     bars (after the rest of a bar that is under way). Raises CadenzaError where the score has no note that a
     piano could play.
     """
-    frame = events.frame_of(score)
+    heard = with_bars(score)
+    frame = events.frame_of(heard)
     prompt = events.encode_in(frame)
-    return _take(wish, model or load_model(), frame, prompt, plan(score, wish.bars))
+    take = _take(wish, model or load_model(), frame, prompt, plan(heard, wish.bars))
+    return replace(take, score=replace(take.score, time_signatures=score.time_signatures))
+
+
+def with_bars(score: Score) -> Score:
+    """The score in 4/4 where its metre is of bars of a single beat, else as it is.
+
+    Such a metre (POP909's files have 1/4) is a sequencer's default that says nothing of bars.
+    """
+    if all(signature.numerator == 1 for signature in score.time_signatures):
+        return replace(score, time_signatures=(TimeSignature(0, 4, 4),))
+    return score
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Where the added notes go, in ticks, and how: begin <= onset < end."""
+    """Where the added notes go, in ticks, and how: begin <= onset < end, none longer than `longest`."""
 
     begin: int
     end: int
+    longest: int
     channel: int
     program: int
 
@@ -181,7 +198,7 @@ def plan(score: Score, bars: int) -> Plan:
     channels = np.bincount(notes["channel"], minlength=16)
     channel = int(channels.argmax())
     programs = {c: p for track in reversed(score.tracks) for c, p in track.programs().items()}
-    return Plan(begin, end, channel, programs.get(channel, 0))
+    return Plan(begin, end, LONGEST_BARS * bar, channel, programs.get(channel, 0))
 
 
 def _take(wish: Wish, model: Model, frame: Frame, prompt: EventSequence | None, plan: Plan) -> Take:
@@ -213,11 +230,12 @@ def draw(wish: Wish, model: Model, frame: Frame, prompt: EventSequence | None, p
         raise CadenzaError(
             f"no style {wish.style!r}: this model knows {', '.join(model.sequence_model.styles)}"
         )
-    first, end = (int(np.ceil(step - 1e-6)) for step in frame.steps(np.array([plan.begin, plan.end])))
+    ticks = np.array([plan.begin, plan.end, plan.begin + plan.longest])
+    first, end, longest = (int(np.ceil(step - 1e-6)) for step in frame.steps(ticks))
     if prompt is not None:
         first = max(first, int(prompt.onsets[-1]) + 1)
     places = places_in(frame, plan.end)
-    span = Span(first, max(end, first + 1))
+    span = Span(first, max(end, first + 1), longest - first)
     return stream(
         model.sequence_model,
         prompt,
@@ -249,7 +267,9 @@ def add(frame: Frame, plan: Plan, drawn: list[Drawn]) -> tuple[Score, Notes]:
     sequence = sequence_of(drawn, frame.grid)
     notes = _without_overlaps(events.notes_in(frame, sequence, plan.channel))
     notes = notes[notes["start"] < plan.end].copy()
-    notes["end"] = np.maximum(np.minimum(notes["end"], plan.end), notes["start"] + 1)
+    # In free time the same number of steps is more ticks where the tempo is faster.
+    latest = np.minimum(notes["start"] + plan.longest, plan.end)
+    notes["end"] = np.maximum(np.minimum(notes["end"], latest), notes["start"] + 1)
     notes = note_array(notes)
     was_down = _is_down(frame.score, plan.begin)
     pedal = [

@@ -32,6 +32,7 @@ from numpy.typing import NDArray
 
 from cadenza.download import Archive, download
 from cadenza.errors import CadenzaError
+from cadenza.files import cache_folder
 from cadenza.midi import read_notes
 from cadenza.representation.events import grid_report
 from cadenza.score import DRUM_CHANNEL, Score, Tempo, TimeSignature, Track, note_array
@@ -558,14 +559,6 @@ def data_folders() -> list[Path]:
     """Where corpora are looked for: CADENZA_DATA, then the user's cache."""
     named = os.environ.get("CADENZA_DATA")
     return [*([Path(named)] if named else []), cache_folder() / "corpora"]
-
-
-def cache_folder() -> Path:
-    """The folder for what can be made again: CADENZA_CACHE, else the platform's usual place."""
-    named = os.environ.get("CADENZA_CACHE")
-    if named:
-        return Path(named)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "cadenza"
 
 
 # --- Fetching -------------------------------------------------------------------------------------

@@ -26,9 +26,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from cadenza.corpus import CORPORA, Corpus, Item, Split, cache_folder, content_hash, find_corpus, split_of
+from cadenza.corpus import CORPORA, Corpus, Item, Split, content_hash, find_corpus, split_of
 from cadenza.errors import CadenzaError
-from cadenza.files import atomic_path
+from cadenza.files import atomic_path, cache_folder
 from cadenza.representation import events
 from cadenza.representation.events import EventSequence, Grid
 

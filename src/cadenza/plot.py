@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cadenza.files import atomic_path
-from cadenza.score import SUSTAIN, Notes, Score
+from cadenza.score import Notes, Score
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -81,7 +81,7 @@ def piano_roll(
         _save(_empty(title), path)
         return
     systems = _systems(score, notes, bars_per_system)
-    pedal = _pedal(score)
+    pedal = np.concatenate([score.pedal_intervals(channel) for channel in range(16)])
     figure, axes = _page(systems, title, len(pedal) > 0)
     for system, (roll, strip, foot) in zip(systems, axes, strict=True):
         _draw_keys(roll, system)
@@ -158,19 +158,6 @@ def _systems(score: Score, notes: Notes, bars: int) -> list[_System]:
     spare = max(2, (13 - (highest - lowest)) // 2)
     low, high, beats = lowest - spare, highest + spare, max(map(len, cuts)) <= 9
     return [_System(cut, 1 + i * bars, span, low, high, beats) for i, cut in enumerate(cuts)]
-
-
-def _pedal(score: Score) -> NDArray[np.int64]:
-    """Ticks at which a sustain pedal is down, of any channel: rows of (from, until)."""
-    rows = np.concatenate([np.zeros((0, 3), np.int64), *(track.controls(SUSTAIN) for track in score.tracks)])
-    rows = rows[np.argsort(rows[:, 0], kind="stable")]
-    intervals = [np.zeros((0, 2), np.int64)]
-    for channel in np.unique(rows[:, 1]):
-        own = rows[rows[:, 1] == channel]
-        change = np.diff(np.concatenate([[0], own[:, 2] >= 64, [0]]))
-        ticks = np.append(own[:, 0], score.length)
-        intervals.append(np.stack([ticks[change == 1], ticks[change == -1]], axis=1))
-    return np.concatenate(intervals)
 
 
 def _shades(velocities: NDArray[np.integer], ramp: tuple[str, ...]) -> NDArray[np.float64]:

@@ -17,6 +17,8 @@ from typing import Final, Self, TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from cadenza.errors import CadenzaError
+
 NOTE: Final = np.dtype(
     [
         ("start", np.int64),
@@ -32,6 +34,9 @@ NOTE: Final = np.dtype(
 DRUM_CHANNEL: Final = 9
 SUSTAIN: Final = 64
 """Controller number of the sustain pedal; a value of 64 or more is down."""
+
+MOST_BARS: Final = 100_000
+"""More bars are taken for damage rather than listed."""
 
 Notes = NDArray[np.void]
 """A structured array of dtype `NOTE`, sorted by start, then pitch."""
@@ -305,11 +310,14 @@ class Score:
         """Start ticks of the bars, up to and including the first at or after `until` (default: the end).
 
         A change of metre in the middle of a bar cuts that bar short, which is how MIDI writes a pickup.
+        Raises CadenzaError for more bars than any music has.
         """
         until = self.length if until is None else until
         by_tick = {0: TimeSignature(0, 4, 4)}
         by_tick |= {s.tick: s for s in sorted(self.time_signatures, key=lambda s: s.tick)}
         changes = sorted(by_tick)
+        if until > MOST_BARS * min(map(self.bar_ticks, by_tick.values())):
+            raise CadenzaError(f"it is over {MOST_BARS} bars long: are its metre and its division right?")
         lines: list[NDArray[np.int64]] = []
         for i, tick in enumerate(changes):
             bar = self.bar_ticks(by_tick[tick])
@@ -322,6 +330,20 @@ class Score:
                     lines[-1] = np.minimum(lines[-1], changes[i + 1])
                 break
         return np.concatenate(lines)
+
+    def pedal_intervals(self, channel: int) -> NDArray[np.int64]:
+        """When a channel's sustain pedal is down: rows of (from, until) in ticks.
+
+        A pedal that is never lifted is until one tick after the end of the score.
+        """
+        rows = np.concatenate(
+            [np.zeros((0, 3), np.int64), *(track.controls(SUSTAIN) for track in self.tracks)]
+        )
+        rows = rows[rows[:, 1] == channel]
+        rows = rows[np.argsort(rows[:, 0], kind="stable")]
+        change = np.diff((rows[:, 2] >= 64).astype(np.int64), prepend=0, append=0)
+        ticks = np.append(rows[:, 0], self.length + 1)
+        return np.stack([ticks[change == 1], ticks[change == -1]], axis=1)
 
     def transpose(self, semitones: int) -> Score:
         """Every pitched note moved; drums stay. Key signatures move along (see `KeySignature.transposed`).

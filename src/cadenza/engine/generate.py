@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from cadenza.engine.constraints import Constraints
 from cadenza.engine.sampler import Sampler, Sampling
-from cadenza.representation.events import DURATION, END, LONGEST_BAR, PITCH, SHIFT, EventSequence, Grid
+from cadenza.representation.events import DURATION, END, PITCH, SHIFT, EventSequence, Grid
 from cadenza.sequence import Places, SequenceModel
 
 State = TypeVar("State")
@@ -20,16 +20,14 @@ State = TypeVar("State")
 REMEMBERED: Final = 48
 """Pitches drawn lately that a repetition penalty falls on."""
 
-LONGEST_BARS: Final = 4
-"""No note is held longer than so many bars."""
-
 
 @dataclass(frozen=True)
 class Span:
-    """Where notes are wanted: onsets in `begin <= step < end`."""
+    """Where notes are wanted: onsets in `begin <= step < end`, none held longer than `longest` steps."""
 
     begin: int
     end: int
+    longest: int = int(DURATION.table[-1])
 
 
 @dataclass(frozen=True)
@@ -69,8 +67,7 @@ class _Chooser:
             logits[~self._free_keys(self.onset_next)] = -np.inf
             return self.sampler.draw(logits, self.recent)
         if field_index == 2:
-            bar = self.places(self.onset_next)[1] or LONGEST_BAR // 2
-            logits[DURATION.table > LONGEST_BARS * bar] = -np.inf
+            logits[max(self.span.longest, 1) < DURATION.table] = -np.inf
         return self.sampler.draw(logits)
 
     def _shift(self, logits: NDArray[np.float32]) -> int:

@@ -30,7 +30,7 @@ HIGHEST_PITCH: Final = FIELDS[1].size - 1
 
 def norm(x: Array) -> Array:
     """Root-mean-square normalisation of the last axis."""
-    return x / np.sqrt(np.vecdot(x, x, keepdims=True) / x.shape[-1] + EPSILON)
+    return x / np.sqrt(np.vecdot(x, x)[..., None] / x.shape[-1] + EPSILON)
 
 
 def rotate(x: Array, turns: NDArray[np.complex64]) -> Array:
@@ -66,9 +66,9 @@ def squared_relu(x: Array) -> Array:
 
 def log_softmax(x: Array) -> NDArray[np.float64]:
     """Along the last axis, in double precision."""
-    x = x.astype(np.float64)
-    x = x - x.max(-1, keepdims=True)
-    return x - np.log(np.exp(x).sum(-1, keepdims=True))
+    exact = x.astype(np.float64)
+    exact = exact - exact.max(-1, keepdims=True)
+    return exact - np.log(np.exp(exact).sum(-1, keepdims=True))
 
 
 @dataclass
@@ -136,7 +136,8 @@ class NumpyComposer(SequenceModel[ComposerState]):
         matrices = side_by_side(matrices)
         first = 4 * config.layers
         self._blocks = [_Block(*matrices[i : i + 4]) for i in range(0, first, 4)]
-        self._heads = [_Head(*matrices[first + 2 * i :][:2], bias) for i, bias in enumerate(biases)]
+        pairs = zip(matrices[first::2], matrices[first + 1 :: 2], biases, strict=True)
+        self._heads = [_Head(hidden, logits, bias) for hidden, logits, bias in pairs]
         self._chosen = [table(f"heads.chosen.{i}") for i in range(len(FIELDS) - 1)]
         self._chosen_position = table("heads.position")
 
@@ -176,7 +177,7 @@ class NumpyComposer(SequenceModel[ComposerState]):
             weights = np.exp(query @ state.keys[i, :, seen].transpose(0, 2, 1))
             if notes > 1:
                 age = np.arange(begin, end)[:, None] - np.arange(seen.start, end)
-                weights *= (age >= 0) & (age < reach)
+                weights = np.where((age >= 0) & (age < reach), weights, np.float32(0))
             mixed = (weights @ state.values[i, :, seen]) / weights.sum(-1, keepdims=True)
             x = x + mixed.transpose(1, 0, 2).reshape(notes, -1) @ block.out
             x = x + squared_relu(norm(x) @ block.up) @ block.down
