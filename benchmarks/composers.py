@@ -20,7 +20,7 @@ from cadenza.representation.events import NO_POSITION, SHIFT, STEPS_PER_QUARTER
 EIGHT_MILLION = ComposerConfig(width=288, heads=9, layers=8, feed_forward=960)
 """7.95 million parameters: twice as deep and 1.8 times as wide as the shipped size."""
 EIGHT_MILLION_WIDE = ComposerConfig(width=384, heads=12, layers=5, feed_forward=960)
-"""7.98 million parameters in fewer, wider layers: less of the time is overhead, which helps the peers more."""
+"""7.98 million parameters in fewer, wider layers: overhead counts less, which helps the peers more."""
 
 
 def random_composer(config: ComposerConfig) -> Composer:

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -140,3 +141,13 @@ def test_a_corpus_too_small_to_be_split(recipe: Recipe, tmp_path: Path) -> None:
     write_midi(Score.from_notes([(60, 0, 100, 80), (64, 480, 900, 80)]), folder / "a.mid")
     with pytest.raises(CadenzaError, match=r"one is too small: of its . pieces none is left for"):
         Run(Recipe("composer", recipe.sizes, DataConfig((str(folder),)), recipe.training), tmp_path / "run")
+
+
+def test_a_new_run_may_begin_with_the_weights_of_another(recipe: Recipe, tmp_path: Path) -> None:
+    train(recipe, tmp_path / "first")
+    first = load_checkpoint(tmp_path / "first" / "best")
+    onward = replace(recipe, training=replace(recipe.training, init=str(tmp_path / "first" / "best")))
+    run = Run(onward, tmp_path / "second")
+    assert (run.step, run.notes) == (0, first.notes)
+    run.check()
+    assert run.valid == first.valid

@@ -399,6 +399,8 @@ class WindowSource:
     batch: int
     augmentation: Augmentation
     seed: int
+    beginnings: float = 0.125
+    """Share of the windows that begin where a piece does: beginnings are asked for most."""
 
     def draw(self, step: int) -> Windows:
         """The batch of a training step."""
@@ -407,27 +409,32 @@ class WindowSource:
         return stacked([self._draw_one(self.corpora[int(i)], rng) for i in chosen])
 
     @cached_property
-    def _pieces(self) -> dict[str, tuple[list[Piece], NDArray[np.float64]]]:
-        """The training pieces of each corpus and the chance of each: its rows, times its grid's share."""
+    def _pieces(self) -> dict[str, tuple[list[Piece], NDArray[np.float64], NDArray[np.float64]]]:
+        """The training pieces of each corpus, the chance of each to begin a window, and to be inside of one.
+
+        Both follow its grid's share; the latter also its rows, so that every row is as likely. A beginning is
+        a piece's own, whatever comes of it: by rows, those of long and dense pieces would be learnt.
+        """
         free = self.augmentation.free_share
-        found: dict[str, tuple[list[Piece], NDArray[np.float64]]] = {}
+        found: dict[str, tuple[list[Piece], NDArray[np.float64], NDArray[np.float64]]] = {}
         for corpus in self.corpora:
             pieces = [piece for piece in corpus.pieces if piece.split == "train"]
             if not pieces:
                 raise CadenzaError(
                     f"no piece of {corpus.name} falls on the training side: it needs more files"
                 )
-            weights = np.array([piece.notes * _share(piece, free) for piece in pieces], dtype=np.float64)
-            found[str(corpus.folder)] = pieces, weights / weights.sum()
+            even = np.array([_share(piece, free) for piece in pieces], dtype=np.float64)
+            by_rows = even * [piece.notes for piece in pieces]
+            found[str(corpus.folder)] = pieces, even / even.sum(), by_rows / by_rows.sum()
         return found
 
     def _draw_one(self, corpus: Prepared, rng: np.random.Generator) -> Windows:
-        pieces, weights = self._pieces[str(corpus.folder)]
-        piece = pieces[int(rng.choice(len(pieces), p=weights))]
+        pieces, even, by_rows = self._pieces[str(corpus.folder)]
+        begins = rng.random() < self.beginnings
+        piece = pieces[int(rng.choice(len(pieces), p=even if begins else by_rows))]
         sequence = corpus.sequence(piece)
-        # One window in eight begins where the piece does, for beginnings are asked for most.
         last = max(len(sequence) + 1 - self.length, 0)
-        first = 0 if rng.random() < 0.125 else int(rng.integers(last + 1))
+        first = 0 if begins else int(rng.integers(last + 1))
         # Only the part that is used is varied: the rest might forbid a transposition.
         part = slice(max(first - 1, 0), first + self.length + 1)
         cut = EventSequence(

@@ -39,10 +39,13 @@ class DataConfig:
     """Share of the windows from each corpus; empty: in proportion to the notes."""
     window: int = 512
     """Notes a window."""
+    beginnings: float = 0.125
+    """Share of the windows that begin where a piece does."""
     augmentation: Augmentation = field(default_factory=Augmentation)
     """What is varied."""
 
     def __post_init__(self) -> None:
+        _require("data.beginnings", self.beginnings, 0 <= self.beginnings <= 1, "from 0 to 1")
         _require("data.window", self.window, self.window >= 2, "2 or more")
         if self.shares and len(self.shares) != len(self.corpora):
             raise CadenzaError(f"data.shares has {len(self.shares)} values for {len(self.corpora)} corpora")
@@ -54,6 +57,8 @@ class DataConfig:
 class TrainingConfig:
     """How it is trained."""
 
+    init: str = ""
+    """Checkpoint folder whose weights a new run begins with, its optimiser fresh; empty: from random ones."""
     steps: int = 6000
     """Optimiser steps."""
     batch: int = 8

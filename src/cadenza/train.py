@@ -130,7 +130,13 @@ class Run:
             float(sum(p.notes for p in c.side("train"))) for c in self.corpora
         )
         self.source = WindowSource(
-            self.corpora, shares, recipe.data.window, config.batch, recipe.data.augmentation, config.seed
+            self.corpora,
+            shares,
+            recipe.data.window,
+            config.batch,
+            recipe.data.augmentation,
+            config.seed,
+            recipe.data.beginnings,
         )
         self.held_out = {
             c.name: validation_windows(c, recipe.data.window, config.validation_windows) for c in self.corpora
@@ -150,14 +156,24 @@ class Run:
         self.seconds = 0.0
         if (folder / "last" / "model.json").exists():
             self._resume()
+        elif config.init:
+            self._begin_with(Path(config.init))
+
+    def _load_weights(self, folder: Path) -> Checkpoint:
+        checkpoint = load_checkpoint(folder)
+        if checkpoint.sizes != json.loads(json.dumps(asdict(self.recipe.sizes))):
+            raise CadenzaError(f"{folder} holds a model of other sizes; name another folder or remove it")
+        tensors = {k: torch.from_numpy(v) for k, v in load_tensors(folder, checkpoint).items()}
+        self.model.load_state_dict(tensors)
+        return checkpoint
+
+    def _begin_with(self, folder: Path) -> None:
+        """Takes a checkpoint's weights, and counts its notes as trained on; all else begins anew."""
+        self.notes = self._load_weights(folder).notes
 
     def _resume(self) -> None:
         last = self.folder / "last"
-        checkpoint = load_checkpoint(last)
-        if checkpoint.sizes != json.loads(json.dumps(asdict(self.recipe.sizes))):
-            raise CadenzaError(f"{last} holds a model of other sizes; name another folder or remove it")
-        tensors = {k: torch.from_numpy(v) for k, v in load_tensors(last, checkpoint).items()}
-        self.model.load_state_dict(tensors)
+        checkpoint = self._load_weights(last)
         _set_optimiser_tensors(self.optimisers, load_tensors(last, checkpoint, "optimiser"))
         self.step, self.notes, self.valid = checkpoint.step, checkpoint.notes, checkpoint.valid
         self.best, self.since = checkpoint.progress["best"], int(checkpoint.progress["since"])

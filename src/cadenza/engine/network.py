@@ -180,7 +180,7 @@ class NumpyComposer(SequenceModel[ComposerState]):
                 weights = np.where((age >= 0) & (age < reach), weights, np.float32(0))
             mixed = (weights @ state.values[i, :, seen]) / weights.sum(-1, keepdims=True)
             x = x + mixed.transpose(1, 0, 2).reshape(notes, -1) @ block.out
-            x = x + squared_relu(norm(x) @ block.up) @ block.down
+            x += squared_relu(norm(x) @ block.up) @ block.down
         state.filled, state.count = end, state.count + notes
         return norm(x)
 
