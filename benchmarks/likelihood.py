@@ -3,7 +3,8 @@
 Protocol. Test split of each corpus (split by piece and group, fixed by content hash), each piece in its own
 grid (24 steps a quarter, or 10 ms where it is played freely), scored whole from its first note to its end;
 the sum of all negative log-probabilities over the number of notes. 95 % bootstrap intervals over pieces.
-The composer sees the style and at most its context of earlier notes. The Markov model (order 2, Witten-Bell
+The composer sees the style (of a corpus in none of its styles, the one of its own under
+which a piece is likeliest) and at most its context of earlier notes. The Markov model (order 2, Witten-Bell
 interpolation) is fitted to the training split of each corpus by itself, which helps it. The LSTM is scored
 in windows of 1024 notes that overlap by half, only the second half counting. `jazz` was not trained on by
 the neural models; its Markov model was.
@@ -21,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from cadenza.compose import load_model
+from cadenza.compose import Model, load_model
 from cadenza.dataset import Prepared, evaluation_windows, prepare
 from cadenza.evaluate import Likelihood, likelihood
 from cadenza.models.markov import Markov
@@ -48,6 +49,8 @@ def lstm_scorer(folder: Path) -> Callable[[EventSequence, str], np.ndarray]:
 
     @torch.no_grad()
     def score(sequence: EventSequence, style: str) -> np.ndarray:
+        if style not in config.styles:
+            return max((score(sequence, s) for s in config.styles), key=lambda scores: float(scores.sum()))
         parts = [
             model(torch_batch(window, config.styles))[0, context:].double().numpy()
             for window, context in evaluation_windows(sequence, 1024, 512, style)
@@ -55,6 +58,18 @@ def lstm_scorer(folder: Path) -> Callable[[EventSequence, str], np.ndarray]:
         return np.concatenate(parts)
 
     return score
+
+
+def composer_scorer(model: Model) -> Callable[[EventSequence, str], np.ndarray]:
+    """Scores with a composer: in the corpus's style, or in the likeliest of its own where it has not that."""
+    styles, score = model.sequence_model.styles, model.sequence_model.log_probabilities
+
+    def best(sequence: EventSequence, style: str) -> np.ndarray:
+        if style in styles or not styles:
+            return score(sequence, style)
+        return max((score(sequence, s) for s in styles), key=lambda scores: float(scores.sum()))
+
+    return best
 
 
 def markov_of(corpus: Prepared) -> Markov:
@@ -82,7 +97,7 @@ def main() -> int:
         rows = {"markov": likelihood(markov_of(corpus).log_probabilities, corpus, pieces)}
         if lstm:
             rows["lstm"] = likelihood(lstm, corpus, pieces)
-        rows["composer"] = likelihood(composer.sequence_model.log_probabilities, corpus, pieces)
+        rows["composer"] = likelihood(composer_scorer(composer), corpus, pieces)
         results[name] = rows
         for model, row in rows.items():
             share = 1 - row.nats / rows["markov"].nats

@@ -214,3 +214,14 @@ def test_four_bars_are_the_longest_in_free_time_too(model: compose.Model) -> Non
         wish = Wish(bars=30, seed=seed, sampling=Sampling(temperature=2, top_p=1))
         added = continue_(prompt, wish, model=model).added
         assert (added["end"] - added["start"]).max() <= 4 * 3 * 120
+
+
+def test_a_prompt_without_a_style_gets_the_likeliest(model: compose.Model) -> None:
+    sequence_model = model.sequence_model
+    prompt = compose.events.encode(two_bars())
+    scores = {
+        style: sequence_model.log_probabilities(prompt, style)[1:-1].sum() for style in sequence_model.styles
+    }
+    take = continue_(two_bars(), Wish(bars=1), model=model)
+    assert take.style == max(scores, key=lambda style: scores[style])
+    assert continue_(two_bars(), Wish(bars=1, style="chorale"), model=model).style == "chorale"

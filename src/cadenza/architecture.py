@@ -75,7 +75,7 @@ class MarkovConfig:
 
 
 def style_index(styles: tuple[str, ...], style: str | None) -> int:
-    """Index of a style's embedding; the one after the last for None and for an unknown style."""
+    """Index of a style's embedding; of None and of an unknown style, the one after the last (untrained)."""
     return styles.index(style) if style in styles else len(styles)
 
 

@@ -90,7 +90,7 @@ Penalty = Annotated[
 Key = Annotated[str | None, typer.Option(help='Only pitches of a key, such as "C minor" or "F# major".')]
 Range = Annotated[str | None, typer.Option(help="Only pitches from one to another, such as C3-C6.")]
 Style = Annotated[
-    str | None, typer.Option(help="A style of the model's; by default the prompt speaks for itself.")
+    str | None, typer.Option(help="pop, classical or chorale; by default what the prompt is likest.")
 ]
 ModelName = Annotated[
     str, typer.Option("--model", help="A shipped model (cadenza models) or a checkpoint folder.")
@@ -278,6 +278,7 @@ def _compose(
         takes.append(
             {
                 "model": take.model,
+                "style": take.style,
                 "seed": take.seed,
                 "notes": len(take.added),
                 "bars": take.bars,
@@ -289,7 +290,7 @@ def _compose(
         if not as_json:
             out.print(
                 f"{_counted(take.bars, 'bar')}, {_counted(len(take.added), 'note')} "
-                f"in {take.seconds:.1f} s (seed {take.seed}): " + ", ".join(files),
+                f"in {take.seconds:.1f} s ({_manner(take)}seed {take.seed}): " + ", ".join(files),
                 soft_wrap=True,
                 highlight=False,
                 markup=False,
@@ -307,6 +308,10 @@ def _summed(takes: list[dict[str, Any]]) -> dict[str, Any]:
         "notes_per_second": round(notes / seconds, 1) if seconds else 0.0,
         "files": [file for t in takes for file in t["files"]],
     }
+
+
+def _manner(take: Any) -> str:
+    return f"{take.style}, " if take.style else ""
 
 
 def _counted(number: int, thing: str) -> str:

@@ -38,6 +38,9 @@ DEFAULT_TEMPOS: Final = {"pop": 84.0, "classical": 108.0, "chorale": 80.0}
 
 MOST_BARS: Final = 1024
 
+STYLE_NOTES: Final = 256
+"""Notes of a prompt from which its style is told."""
+
 LONGEST_BARS: Final = 4
 """No note is held longer than so many bars."""
 
@@ -64,6 +67,8 @@ class Take:
     added: Notes
     """The notes that were added."""
     model: str
+    style: str | None
+    """In which it was composed."""
     seed: int
     bars: int
     seconds: float
@@ -117,7 +122,7 @@ class Wish:
     seed: int = 1
     """Of the random draws, 0 or more."""
     style: str | None = None
-    """One of the model's styles; None lets the prompt speak for itself."""
+    """One of the model's styles; None takes the one under which the prompt is likeliest."""
     constraints: Constraints = field(default_factory=Constraints)
     """What every note keeps to."""
     sampling: Sampling = field(default_factory=Sampling)
@@ -137,7 +142,10 @@ def generate(
     metre: tuple[int, int] = (4, 4),
     model: Model | None = None,
 ) -> Take:
-    """Composes from nothing, in a metre, at a tempo in quarter notes a minute (by default the style's)."""
+    """Composes from nothing, in a metre, at a tempo in quarter notes a minute (by default the style's).
+
+    Without a style, in the model's first.
+    """
     qpm = DEFAULT_TEMPOS.get(wish.style or "", 100.0) if tempo is None else tempo
     if not 10 <= qpm <= 480:
         raise CadenzaError(f"the tempo must be from 10 to 480 quarter notes a minute, not {qpm:g}")
@@ -145,7 +153,9 @@ def generate(
     frame = Frame(empty, "metrical", 0, 0)
     bar = empty.bar_ticks(empty.time_signatures[0])
     plan = Plan(0, wish.bars * bar, LONGEST_BARS * bar, 0, 0)
-    return _take(wish, model or load_model(), frame, None, plan)
+    model = model or load_model()
+    wish = replace(wish, style=wish.style or next(iter(model.sequence_model.styles), None))
+    return _take(wish, model, frame, None, plan)
 
 
 def continue_(score: Score, wish: Wish, *, model: Model | None = None) -> Take:
@@ -158,8 +168,24 @@ def continue_(score: Score, wish: Wish, *, model: Model | None = None) -> Take:
     heard = with_bars(score)
     frame = events.frame_of(heard)
     prompt = events.encode_in(frame)
-    take = _take(wish, model or load_model(), frame, prompt, plan(heard, wish.bars))
+    model = model or load_model()
+    wish = replace(wish, style=wish.style or likeliest_style(model.sequence_model, prompt))
+    take = _take(wish, model, frame, prompt, plan(heard, wish.bars))
     return replace(take, score=replace(take.score, time_signatures=score.time_signatures))
+
+
+def likeliest_style(model: SequenceModel[Any], prompt: EventSequence) -> str | None:
+    """The style under which the last notes of a prompt are likeliest; None for a model without styles."""
+    last = slice(max(0, len(prompt) - STYLE_NOTES), None)
+    end = EventSequence(
+        prompt.rows[last],
+        prompt.onsets[last] - prompt.onsets[last][0],
+        prompt.positions[last],
+        prompt.bars[last],
+        prompt.grid,
+        complete=False,
+    )
+    return max(model.styles, key=lambda style: model.log_probabilities(end, style)[1:].sum(), default=None)
 
 
 def with_bars(score: Score) -> Score:
@@ -213,6 +239,7 @@ def _take(wish: Wish, model: Model, frame: Frame, prompt: EventSequence | None, 
         prompt_end=plan.begin if prompt is not None else 0,
         added=notes,
         model=model.name,
+        style=wish.style,
         seed=wish.seed,
         bars=wish.bars,
         seconds=seconds,
