@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from cadenza.engine.sampler import Sampling
 from cadenza.midi import read_midi, write_midi
 from cadenza.score import Score
 
@@ -238,3 +239,7 @@ def interrupted(*arguments):
 compose.draw = interrupted
 cli.main()
 """
+
+
+def test_the_defaults_are_those_of_the_engine(tmp_path: Path) -> None:
+    assert f"{Sampling().top_p}" in cadenza("continue", "--help", folder=tmp_path).stdout

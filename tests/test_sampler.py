@@ -88,3 +88,13 @@ def test_logits_are_left_as_they_were() -> None:
 def test_values_out_of_range(values: dict[str, Any], message: str) -> None:
     with pytest.raises(CadenzaError, match=message):
         Sampling(**values)
+
+
+def test_less_strict_draws_leave_out_less() -> None:
+    def possible(strictness: float) -> set[int]:
+        sampler = Sampler(Sampling(top_p=0.6), 1)
+        return {sampler.draw(FIVE, strictness=strictness) for _ in range(1500)}
+
+    assert possible(1.0) == {1, 2}
+    assert possible(0.5) == {1, 2, 3}
+    assert possible(0.25) == {1, 2, 3, 4}

@@ -21,6 +21,11 @@ REMEMBERED: Final = 48
 """Pitches drawn lately that a repetition penalty falls on."""
 
 
+LENIENT: Final = 0.25
+"""Strictness of the draws of all but pitch. An unlikely pitch is heard as a wrong note, an unlikely rhythm
+is not; and as strict with both, short shifts crowd out the long ones and the music grows dense."""
+
+
 @dataclass(frozen=True)
 class Span:
     """Where notes are wanted: onsets in `begin <= step < end`, none held longer than `longest` steps."""
@@ -68,7 +73,7 @@ class _Chooser:
             return self.sampler.draw(logits, self.recent)
         if field_index == 2:
             logits[max(self.span.longest, 1) < DURATION.table] = -np.inf
-        return self.sampler.draw(logits)
+        return self.sampler.draw(logits, strictness=LENIENT)
 
     def _shift(self, logits: NDArray[np.float32]) -> int:
         logits[END] = -np.inf
@@ -82,7 +87,7 @@ class _Chooser:
             logits[:END][~(inside if inside.any() else wanted)] = -np.inf
         if self.pitch >= 0 and not self._free_keys(self.onset)[self.pitch + 1 :].any():
             logits[0] = -np.inf
-        return self.sampler.draw(logits)
+        return self.sampler.draw(logits, strictness=LENIENT)
 
     def _free_keys(self, onset: int) -> NDArray[np.bool_]:
         """Allowed keys that are not held at an onset, as in every encoded piece; if none, all allowed."""

@@ -17,8 +17,8 @@ class Sampling:
 
     temperature: float = 1.0
     """Divides the logits; 0 always takes the likeliest, below 1 is cautious, above 1 wild. 0 to 5."""
-    top_p: float = 0.98
-    """Only the likeliest symbols that together hold this probability are drawn. Above 0, to 1."""
+    top_p: float = 0.94
+    """Only the likeliest symbols that together hold this probability are drawn. Above 0, to 1; 1 for all."""
     top_k: int = 0
     """Only so many of the likeliest symbols are drawn; 0 for all."""
     repetition_penalty: float = 1.0
@@ -45,9 +45,10 @@ class Sampler:
         self.sampling = sampling
         self._random = np.random.default_rng(seed)
 
-    def draw(self, logits: NDArray[np.float32], recent: Collection[int] = ()) -> int:
+    def draw(self, logits: NDArray[np.float32], recent: Collection[int] = (), strictness: float = 1.0) -> int:
         """A symbol from logits (symbols,), of which -inf are never drawn. `recent` are penalised.
 
+        `strictness` scales what top_p leaves out: 0.25 leaves out a quarter of 1 - top_p.
         Raises ValueError where every logit is -inf.
         """
         scores = logits.astype(np.float64)
@@ -61,13 +62,13 @@ class Sampler:
         p: NDArray[np.float64] = np.exp((scores - scores[best]) / self.sampling.temperature)
         order = np.argsort(-p, kind="stable")
         cumulative: NDArray[np.float64] = np.cumsum(p[order])
-        kept = self._kept(cumulative)
+        kept = self._kept(cumulative, 1 - (1 - self.sampling.top_p) * strictness)
         mark = self._random.random() * cumulative[kept - 1]
         at = int(np.count_nonzero(cumulative[:kept] <= mark))
         return int(order[min(at, kept - 1)])
 
-    def _kept(self, cumulative: NDArray[np.float64]) -> int:
+    def _kept(self, cumulative: NDArray[np.float64], top_p: float) -> int:
         """How many of the likeliest symbols can be drawn, from their cumulative weights."""
-        below = int(np.count_nonzero(cumulative < self.sampling.top_p * cumulative[-1]))
+        below = int(np.count_nonzero(cumulative < top_p * cumulative[-1]))
         kept = min(below + 1, len(cumulative))
         return min(kept, self.sampling.top_k) if self.sampling.top_k else kept
