@@ -225,3 +225,15 @@ def test_a_prompt_without_a_style_gets_the_likeliest(model: compose.Model) -> No
     take = continue_(two_bars(), Wish(bars=1), model=model)
     assert take.style == max(scores, key=lambda style: scores[style])
     assert continue_(two_bars(), Wish(bars=1, style="chorale"), model=model).style == "chorale"
+
+
+@pytest.mark.parametrize("gap", [1, 18, 300])
+@pytest.mark.parametrize("last", [60, 5])
+def test_nothing_is_added_before_the_end_of_a_prompt_with_a_gap(
+    model: compose.Model, gap: int, last: int
+) -> None:
+    rows = [(60 + i % 12, i * 240, i * 240 + 200, 70) for i in range(32)]
+    at = 32 * 240 + gap * 1920
+    take = continue_(Score.from_notes([*rows, (last, at, at + 480, 70)]), Wish(bars=2), model=model)
+    assert take.added["start"].min() >= take.prompt_end
+    assert len(take.added) < 300

@@ -60,8 +60,11 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint, groups: Mapping[str, T
     folder.mkdir(parents=True, exist_ok=True)
     files = {group: f"{group}-{checkpoint.step:06d}.safetensors" for group in groups}
     for group, tensors in groups.items():
-        with atomic_path(folder / files[group]) as beside:
-            save_file({name: np.ascontiguousarray(t) for name, t in tensors.items()}, beside)
+        try:
+            with atomic_path(folder / files[group]) as beside:
+                save_file({name: np.ascontiguousarray(t) for name, t in tensors.items()}, beside)
+        except SafetensorError as error:
+            raise CadenzaError(f"{folder / files[group]}: not written: {error}") from error
     with atomic_path(folder / "model.json") as beside:
         beside.write_text(
             json.dumps(asdict(checkpoint) | {"files": files}, indent=1) + "\n", encoding="utf-8"

@@ -203,7 +203,7 @@ def compose(
 
 def _metre(text: str) -> tuple[int, int]:
     numerator, _, denominator = text.partition("/")
-    if not (numerator.isdigit() and denominator.isdigit()):
+    if not (text.isascii() and numerator.isdigit() and denominator.isdigit()):
         raise CadenzaError(f"no metre {text!r}: say for example 3/4")
     metre = int(numerator), int(denominator)
     if metre[1] not in (1, 2, 4, 8, 16, 32) or not 0 < metre[0] * 4 <= 32 * metre[1] // 4:

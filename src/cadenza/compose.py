@@ -167,11 +167,27 @@ def continue_(score: Score, wish: Wish, *, model: Model | None = None) -> Take:
     """
     heard = with_bars(score)
     frame = events.frame_of(heard)
-    prompt = events.encode_in(frame)
+    prompt = _in_place(frame, events.encode_in(frame))
     model = model or load_model()
     wish = replace(wish, style=wish.style or likeliest_style(model.sequence_model, prompt))
     take = _take(wish, model, frame, prompt, plan(heard, wish.bars))
     return replace(take, score=replace(take.score, time_signatures=score.time_signatures))
+
+
+def _playable(score: Score) -> Notes:
+    """The notes that the composer hears: pitched, and on the piano's keys."""
+    notes = score.pitched_notes
+    return notes[(notes["pitch"] >= events.LOWEST) & (notes["pitch"] <= events.HIGHEST)]
+
+
+def _in_place(frame: Frame, prompt: EventSequence) -> EventSequence:
+    """A prompt moved so that its last onset stands where it is in the score.
+
+    Rows shorten a silence that is longer than any shift; what follows must still come after the prompt.
+    """
+    last = frame.steps(_playable(frame.score)["start"].max(keepdims=True))
+    late = int(np.rint(last)[0]) - int(prompt.onsets[-1])
+    return replace(prompt, onsets=prompt.onsets + np.int32(max(late, 0)))
 
 
 def likeliest_style(model: SequenceModel[Any], prompt: EventSequence) -> str | None:
@@ -211,7 +227,7 @@ class Plan:
 
 def plan(score: Score, bars: int) -> Plan:
     """The plan of a continuation."""
-    notes = score.pitched_notes
+    notes = _playable(score)
     last_onset, last_end = int(notes["start"].max()), int(notes["end"].max())
     bar = score.bar_ticks(score.metre_at(last_onset))
     lines = score.bar_lines(max(last_onset, last_end) + bar * (bars + 2)).tolist()

@@ -258,7 +258,10 @@ def train(recipe: Recipe, folder: Path, on_event: Callable[[dict[str, Any]], Non
         return
     config = recipe.training
     run = Run(recipe, folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CadenzaError(f"{folder}: cannot be made: {error.strerror}") from error
     changed = _record(recipe, folder)
     begun = time.perf_counter() - run.seconds
     with (folder / "log.jsonl").open("a", encoding="utf-8") as log, deferred_interrupt() as interrupt:
