@@ -37,9 +37,9 @@ def lstm_scorer(folder: Path) -> Callable[[EventSequence, str], np.ndarray]:
     import torch
 
     from cadenza.architecture import EventLSTMConfig
+    from cadenza.batches import torch_batch
     from cadenza.checkpoint import load_checkpoint, load_tensors
     from cadenza.models.event_lstm import EventLSTM
-    from cadenza.train import torch_batch
 
     checkpoint = load_checkpoint(folder)
     sizes: dict[str, Any] = checkpoint.sizes | {"styles": tuple(checkpoint.sizes["styles"])}

@@ -35,21 +35,33 @@ RANKS = {
     "inspection": 2,
     "sequence": 2,
     "architecture": 2,
+    "sizes": 2,
     "dataset": 3,
     "models": 3,
     "engine": 3,
     "checkpoint": 4,
     "recipe": 4,
-    "train": 5,
-    "compose": 5,
-    "evaluate": 5,
-    "server": 6,
-    "cli": 7,
-    "__init__": 8,
-    "__main__": 8,
+    "segments": 4,
+    "batches": 5,
+    "train": 6,
+    "compose": 6,
+    "evaluate": 6,
+    "server": 7,
+    "cli": 8,
+    "__init__": 9,
+    "__main__": 9,
 }
 
-TORCH_MODULES = {"models.base", "models.composer", "models.event_lstm", "train"}
+TORCH_MODULES = {
+    "batches",
+    "models.base",
+    "models.biaxial",
+    "models.composer",
+    "models.event_lstm",
+    "models.roll_lstm",
+    "models.rolls",
+    "train",
+}
 """The only modules that may import torch when they are imported themselves."""
 
 VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "misc"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -342,6 +342,8 @@ def test_dense_music_of_three_minutes(bank: Bank) -> None:
 def test_too_long_a_piece_is_refused_before_any_work() -> None:
     with pytest.raises(CadenzaError, match="lasts 120 minutes: at most 60"):
         render(piano((60, 7199, 7200, 100)))
+    with pytest.raises(CadenzaError, match="lasts 61 minutes: at most 60"):
+        render(piano((60, 3599, 3601, 100)))
 
 
 @pytest.mark.parametrize("rate", [0, 7999, 96_001])
@@ -382,6 +384,20 @@ def test_an_mp3_file_can_be_played(bank: Bank, tmp_path: Path) -> None:
 def test_a_rate_that_mp3_does_not_know_is_an_error_and_leaves_no_file(tmp_path: Path) -> None:
     with pytest.raises(CadenzaError, match=r"a\.mp3: not written"):
         write_mp3(np.zeros((100, 2), np.float32), tmp_path / "a.mp3", 96_000)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("write", [write_wav, write_mp3])
+def test_a_full_disk_is_called_so(write: Callable[..., None], tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource")
+    sound = np.random.default_rng(0).normal(0, 0.2, (5 * RATE, 2)).astype(np.float32)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, before[1]))
+    try:
+        with pytest.raises(CadenzaError, match="not written: it is larger than a file may be there"):
+            write(sound, tmp_path / "a.sound", RATE)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -1,9 +1,14 @@
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
+from safetensors.numpy import save_file
 
+from cadenza.architecture import ComposerConfig, EventLSTMConfig, MarkovConfig, check_tensors
 from cadenza.checkpoint import Checkpoint, load_checkpoint, load_tensors, save_checkpoint
 from cadenza.errors import CadenzaError
 
@@ -55,6 +60,9 @@ def test_damaged_json(folder: Path) -> None:
     (folder / "model.json").write_text('{"model": ')
     with pytest.raises(CadenzaError, match="is damaged"):
         load_checkpoint(folder)
+    (folder / "model.json").write_text("[" * 100_000)
+    with pytest.raises(CadenzaError, match="is damaged"):
+        load_checkpoint(folder)
     (folder / "model.json").write_text("[]")
     with pytest.raises(CadenzaError, match="a checkpoint of format None"):
         load_checkpoint(folder)
@@ -65,7 +73,14 @@ def test_damaged_json(folder: Path) -> None:
     [
         ({"format": 0}, "a checkpoint of format 0, this version reads 1; train it anew"),
         ({"vocabulary": {"shift": 3}}, "its vocabulary .* is not ours"),
+        ({"format": True}, "is damaged: its format cannot be True"),
+        ({"format": [1] * 999}, r"a checkpoint of format \[1, 1, 1, 1, 1, 1, \.\.\.\]"),
         ({"surprise": 1}, "is damaged: .*surprise"),
+        ({"model": None}, "is damaged: its model cannot be None"),
+        ({"sizes": [32]}, r"is damaged: its sizes cannot be \[32\]"),
+        ({"files": {"weights": 5}}, "is damaged: its files cannot be"),
+        ({"valid": {"pop909": "6"}}, "is damaged: its valid cannot be"),
+        ({"step": 1.5}, r"is damaged: its step cannot be 1\.5"),
     ],
 )
 def test_of_another_time(folder: Path, values: dict[str, object], message: str) -> None:
@@ -82,3 +97,93 @@ def test_damaged_weights(folder: Path) -> None:
     path.unlink()
     with pytest.raises(CadenzaError, match="cannot read the weights of the checkpoint"):
         load_tensors(folder, load_checkpoint(folder))
+
+
+def test_weights_of_a_type_that_numpy_does_not_have(folder: Path) -> None:
+    head = b'{"a":{"dtype":"BF16","shape":[1],"data_offsets":[0,2]}}'
+    (folder / "weights-000005.safetensors").write_bytes(len(head).to_bytes(8, "little") + head + b"\0\0")
+    with pytest.raises(CadenzaError, match="cannot read the weights of the checkpoint"):
+        load_tensors(folder, load_checkpoint(folder))
+
+
+@pytest.mark.parametrize("name", ["../elsewhere", "/dev/zero", "", "..", "n" * 300, "a\0b"])
+def test_weights_are_looked_for_in_the_folder_only(folder: Path, name: str) -> None:
+    save_file(TENSORS, folder.parent / "elsewhere")
+    change(folder, files={"weights": name})
+    with pytest.raises(CadenzaError, match="cannot read the weights of the checkpoint"):
+        load_tensors(folder, load_checkpoint(folder))
+
+
+SMALL = ComposerConfig(width=32, heads=1, layers=2, feed_forward=48, context=16, local=4, styles=("a", "b"))
+
+
+def test_the_shapes_are_those_of_the_model_that_trains() -> None:
+    from cadenza.models.composer import Composer
+
+    trained = {name: tuple(tensor.shape) for name, tensor in Composer(SMALL).state_dict().items()}
+    assert dict(SMALL.shapes()) == trained
+
+
+@pytest.mark.parametrize(
+    ("sizes", "message"),
+    [
+        ({"width": 64}, "width must be 32 times heads"),
+        ({"width": 32.0}, r"width must be a whole number above 0, not 32\.0"),
+        ({"layers": 0}, "layers must be a whole number above 0, not 0"),
+        ({"layers": True}, "layers must be a whole number above 0, not True"),
+        ({"heads": "1"}, "heads must be a whole number"),
+        ({"feed_forward": -1}, "feed_forward must be a whole number"),
+        ({"context": 0}, "context must be a whole number above 0"),
+        ({"context": -1}, "context must be a whole number above 0"),
+        ({"context": 16_385}, "context must be at most 16384, not 16385"),
+        ({"local": 0}, "local must be a whole number above 0"),
+        ({"local": 17}, "local must be at most context, 16, not 17"),
+        ({"styles": ("a", 1)}, "styles must be different names"),
+        ({"styles": ("a", "a")}, "styles must be different names"),
+        ({"styles": ("",)}, "styles must be different names"),
+        ({"styles": "pop"}, "styles must be different names"),
+    ],
+)
+def test_sizes_that_no_composer_has(sizes: dict[str, Any], message: str) -> None:
+    with pytest.raises(CadenzaError, match=message):
+        replace(SMALL, **sizes)
+
+
+def test_sizes_of_the_other_models() -> None:
+    for wrong in ({"width": 0}, {"layers": -1}, {"styles": (None,)}):
+        with pytest.raises(CadenzaError, match="must be"):
+            EventLSTMConfig(**wrong)  # type: ignore[arg-type]
+    with pytest.raises(CadenzaError, match="styles must be different names"):
+        MarkovConfig(styles=("",))
+
+
+def weights() -> dict[str, NDArray[Any]]:
+    return {name: np.zeros(shape, np.float32) for name, shape in SMALL.shapes()}
+
+
+def test_tensors_that_fit() -> None:
+    check_tensors(weights(), SMALL.shapes())
+
+
+@pytest.mark.parametrize(
+    ("name", "tensor", "message"),
+    [
+        ("blocks.1.up.weight", None, r"the tensor blocks\.1\.up\.weight is missing"),
+        ("blocks.1.up.weight", np.zeros((32, 48)), r"up\.weight is of shape \(32, 48\), not \(48, 32\)"),
+        ("embedding.start", np.zeros(32), r"embedding\.start is of type float64, not float32"),
+        ("embedding.start", np.full(32, np.nan, np.float32), "holds values that are no weights"),
+        ("embedding.start", np.full(32, -3e38, np.float32), "holds values that are no weights"),
+        ("blocks.2.up.weight", np.zeros((48, 32)), r"no place for the tensor 'blocks\.2\.up\.weight'"),
+    ],
+)
+def test_the_first_tensor_that_does_not_fit_is_named(
+    name: str, tensor: NDArray[Any] | None, message: str
+) -> None:
+    changed = weights() | {name: tensor}
+    with pytest.raises(CadenzaError, match=message):
+        check_tensors({k: t for k, t in changed.items() if t is not None}, SMALL.shapes())
+
+
+def test_a_billion_layers_are_not_counted() -> None:
+    with pytest.raises(CadenzaError, match=r"the tensor blocks\.2\.query_key_value\.weight is missing"):
+        check_tensors(weights(), replace(SMALL, layers=10**9).shapes())

@@ -12,15 +12,26 @@ import pytest
 
 from cadenza.engine.sampler import Sampling
 from cadenza.midi import read_midi, write_midi
-from cadenza.score import Score
+from cadenza.score import Score, Track, note_array
 
 ROWS = [(60 + 2 * i, i * 240, i * 240 + 220, 70) for i in range(16)]
+DRUMS = Track.named("Drums", note_array([(36, 0, 10, 100), (38, 480, 490, 100)], channel=9))
 
 
 def cadenza(*arguments: str, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
     """Runs the command in a folder."""
+    return python("-m", "cadenza", *arguments, folder=folder, **variables)
+
+
+def cadenza_in(situation: str, *arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Runs the command in a folder after some lines of Python."""
+    return python("-c", f"{situation}\nfrom cadenza.__main__ import main\nmain()", *arguments, folder=folder)
+
+
+def python(*arguments: str, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Runs Python in a folder."""
     return subprocess.run(
-        [sys.executable, "-m", "cadenza", *arguments],
+        [sys.executable, *arguments],
         cwd=folder,
         capture_output=True,
         text=True,
@@ -164,7 +175,29 @@ def test_corpus_and_train_on_a_folder(tmp_path: Path) -> None:
         ("continue in.mid --key C --range 61-61", ["no pitch from 61 to 61 is in the key"]),
         ("continue in.mid --style jazz", ["no style 'jazz'"]),
         ("continue in.mid --model nobody", ["no model 'nobody'"]),
-        ("continue in.mid -o nowhere/out.mid", ["no folder nowhere"]),
+        ("continue in.mid --style=", ["no style ''"]),
+        ("continue in.mid --key=", ["no key ''"]),
+        ("continue in.mid --range=", ["no range ''"]),
+        ("continue in.mid --model=", ["no model ''"]),
+        ("compose --style=", ["no style ''"]),
+        ("compose --style= --model markov", ["no style ''"]),
+        ("compose --metre=", ["no metre ''"]),
+        ("compose --metre 255/1", ["no metre '255/1'", "up to two whole notes"]),
+        ("compose --tempo 480.0001", ["not 480.0001"]),
+        ("continue bars.mid", ["bars.mid: its bars are of 255/1", "is its metre right?"]),
+        (f"continue in.mid -o {'n' * 252}.mid", ["not written: the name is too long"]),
+        (f"continue in.mid -o {'n' * 251}.mid --takes 2", ["not written: the name is too long"]),
+        (f"continue in.mid --model {'n' * 300}", ["no model"]),
+        ("continue in.mid -o in.mid", ["in.mid: not written: this is the file that was read"]),
+        ("continue in.mid -o t.mid --takes 3", ["t-3.mid: not written: this is a folder"]),
+        ("continue in.mid -o u.mid --png", ["u.png: not written: this is a folder"]),
+        ("continue noise.mid", ["noise.mid: this is not a MIDI file"]),
+        ("render .", ["this is a folder"]),
+        ("render drums.mid", ["drums.mid: there are only drums in it: nothing to play"]),
+        ("render drums.mid -o a.png", ["drums.mid: there are only drums in it"]),
+        ("render silent.mid", ["silent.mid: there is no note in it: nothing to play"]),
+        ("render sound.wav", ["sound.wav: not written: this is the file that was read"]),
+        ("continue in.mid -o nowhere/out.mid", ["there is no folder nowhere"]),
         ("continue in.mid -o out.wav", ["should end in .mid"]),
         ("continue in.mid --soundfont none.sf2 --wav", ["none.sf2"]),
         ("compose --metre 4/5", ["no metre '4/5'"]),
@@ -183,7 +216,13 @@ def test_corpus_and_train_on_a_folder(tmp_path: Path) -> None:
 def test_mistakes(arguments: str, words: list[str], tmp_path: Path) -> None:
     (tmp_path / "text.mid").write_text("Dear composer,")
     (tmp_path / "empty.mid").write_bytes(b"")
-    (tmp_path / "hollow").mkdir()
+    (tmp_path / "noise.mid").write_bytes(bytes(range(256)) * 3)
+    for name in ("hollow", "t-3.mid", "u.png"):
+        (tmp_path / name).mkdir()
+    write_midi(Score.from_notes(ROWS, metre=(255, 1)), tmp_path / "bars.mid")
+    write_midi(Score.from_notes(ROWS), tmp_path / "sound.wav")
+    write_midi(Score.from_notes([]), tmp_path / "silent.mid")
+    write_midi(Score(480, (DRUMS,)), tmp_path / "drums.mid")
     before = files(tmp_path)
     fails(cadenza(*arguments.split(), folder=tmp_path), *words)
     assert files(tmp_path) == before
@@ -197,6 +236,36 @@ def test_a_full_disk_and_a_folder_that_cannot_be_written(tmp_path: Path) -> None
         locked = tmp_path / "locked"
         locked.mkdir(mode=0o500)
         fails(cadenza("continue", "in.mid", "-o", "locked/out.mid", folder=tmp_path), "may not write")
+
+
+def test_a_picture_that_cannot_be_written_leaves_no_sound_and_no_take(tmp_path: Path) -> None:
+    """All takes and forms are written, or none: here the disk fills up in the middle."""
+    result = cadenza_in(
+        "import resource, signal; resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, -1))",
+        *["continue", "in.mid", "-o", "o.mid", "--bars", "1", "--takes", "2", "--png", "--wav"],
+        folder=tmp_path,
+    )
+    fails(result, "o-1.wav: not written: it is larger than a file may be there")
+    assert files(tmp_path) == {"in.mid"}
+
+
+def test_render_says_that_drums_are_left_out(tmp_path: Path) -> None:
+    piano = Score.from_notes(ROWS)
+    write_midi(Score(480, (*piano.tracks, DRUMS)), tmp_path / "both.mid")
+    result = cadenza("render", "both.mid", folder=tmp_path)
+    assert result.returncode == 0
+    assert result.stdout == "both.wav\n"
+    assert result.stderr == "cadenza: both.mid: 2 drum notes left out\n"
+
+
+def test_names_that_look_like_markup_and_terminals_that_know_only_ascii(tmp_path: Path) -> None:
+    track = Track.named("[/bold]", note_array([(61, 0, 480, 80)]))
+    write_midi(Score(480, (track,)), tmp_path / "[red].mid")
+    result = cadenza("inspect", "[red].mid", folder=tmp_path, PYTHONIOENCODING="ascii")
+    assert result.returncode == 0, result.stderr
+    assert "[red].mid" in result.stdout
+    assert "[/bold]: Acoustic Grand Piano" in result.stdout
+    assert "C\\u266f4" in result.stdout
 
 
 def test_older_and_damaged_checkpoints(tmp_path: Path) -> None:
@@ -238,6 +307,21 @@ def interrupted(*arguments):
 compose.draw = interrupted
 cli.main()
 """
+
+
+@pytest.mark.parametrize("module", ["typer", "cadenza.cli", "numpy"])
+def test_ctrl_c_while_something_is_imported_shows_no_traceback(module: str, tmp_path: Path) -> None:
+    interrupt = f"""
+import os, signal, sys
+from importlib.abc import MetaPathFinder
+class Interrupts(MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == {module!r}:
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Interrupts())"""
+    result = cadenza_in(interrupt, "compose", "--bars", "1", folder=tmp_path)
+    assert (result.returncode, result.stdout, result.stderr) == (130, "", "cadenza: stopped\n")
+    assert files(tmp_path) == {"in.mid"}
 
 
 def test_the_defaults_are_those_of_the_engine(tmp_path: Path) -> None:

@@ -1,11 +1,15 @@
 """Composing with the model that ships: what every take must keep to."""
 
+import json
+import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from cadenza import compose
 from cadenza.compose import Wish, continue_, generate, load_model, plan
@@ -173,6 +177,7 @@ def test_prompts_without_a_note_for_a_piano(
         ({"bars": 0}, "number of bars must be from 1 to 1024, not 0"),
         ({"bars": 5000}, "number of bars must be from 1 to 1024"),
         ({"seed": -1}, "seed must be 0 or more"),
+        ({"style": ""}, "no style ''"),
     ],
 )
 def test_wishes_out_of_range(wish: dict[str, Any], message: str) -> None:
@@ -185,8 +190,11 @@ def test_unknown_style_tempo_and_model(model: compose.Model, tmp_path: Path) -> 
         generate(Wish(style="jazz"), model=model)
     with pytest.raises(CadenzaError, match="tempo must be from 10 to 480"):
         generate(Wish(), tempo=1000, model=model)
-    with pytest.raises(CadenzaError, match="no model 'nobody': neither shipped"):
-        load_model("nobody")
+    with pytest.raises(CadenzaError, match=r"not 480\.000001"):
+        generate(Wish(), tempo=480.000001, model=model)
+    for name in ("nobody", "", "n" * 300):
+        with pytest.raises(CadenzaError, match=f"no model '{name}': neither shipped"):
+            load_model(name)
     with pytest.raises(CadenzaError, match="holds no checkpoint"):
         load_model(tmp_path)
 
@@ -237,3 +245,79 @@ def test_nothing_is_added_before_the_end_of_a_prompt_with_a_gap(
     take = continue_(Score.from_notes([*rows, (last, at, at + 480, 70)]), Wish(bars=2), model=model)
     assert take.added["start"].min() >= take.prompt_end
     assert len(take.added) < 300
+
+
+@pytest.mark.parametrize("metre", [(255, 1), (0, 4), (4, 0), (4, 5), (9, 4), (-3, 4)])
+def test_metres_in_which_nothing_is_composed(model: compose.Model, metre: tuple[int, int]) -> None:
+    with pytest.raises(
+        CadenzaError, match=rf"no metre '{metre[0]}/{metre[1]}': bars of up to two whole notes"
+    ):
+        generate(Wish(), metre=metre, model=model)
+
+
+def test_bars_of_a_prompt_are_bounded(model: compose.Model) -> None:
+    long = two_bars(time_signatures=(TimeSignature(0, 8, 1),))
+    assert len(continue_(long, Wish(bars=1), model=model).added)
+    for metre in ((255, 1), (17, 2)):
+        with pytest.raises(
+            CadenzaError, match=f"its bars are of {metre[0]}/{metre[1]}: more than 8 whole notes"
+        ):
+            continue_(two_bars(time_signatures=(TimeSignature(0, *metre),)), Wish(bars=1), model=model)
+    passing = (TimeSignature(0, 255, 1), TimeSignature(1920, 4, 4))
+    assert len(continue_(two_bars(time_signatures=passing), Wish(bars=1), model=model).added)
+
+
+@pytest.fixture
+def copied(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(compose.model_folders()[request.param], tmp_path / "m"))
+
+
+@pytest.mark.parametrize("copied", ["composer"], indirect=True)
+@pytest.mark.parametrize(
+    ("sizes", "message"),
+    [
+        ({"layers": 2}, r"there is no place for the tensor 'blocks\.2\.down\.weight'"),
+        ({"layers": 5}, r"the tensor blocks\.4\.query_key_value\.weight is missing"),
+        ({"feed_forward": 256}, r"blocks\.0\.up\.weight is of shape \(512, 160\), not \(256, 160\)"),
+        ({"styles": ["pop"]}, r"embedding\.style\.weight is of shape \(4, 160\), not \(2, 160\)"),
+        ({"styles": [1, 2, 3]}, "styles must be different names"),
+        ({"context": 0}, "context must be a whole number above 0"),
+        ({"context": -1}, "context must be a whole number above 0"),
+        ({"local": 0}, "local must be a whole number above 0"),
+        ({"depth": 3}, "unexpected keyword argument 'depth'"),
+    ],
+)
+def test_sizes_that_do_not_fit_the_weights(copied: Path, sizes: dict[str, Any], message: str) -> None:
+    about = json.loads((copied / "model.json").read_text())
+    (copied / "model.json").write_text(json.dumps(about | {"sizes": about["sizes"] | sizes}))
+    with pytest.raises(CadenzaError, match=f"the checkpoint .* is damaged: .*{message}"):
+        load_model(copied)
+
+
+@pytest.mark.parametrize("copied", ["markov"], indirect=True)
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda keys: keys[:-1].copy(), r"the tensors pitch\.0 hold no counts"),
+        (lambda keys: keys[::-1].copy(), r"the tensors pitch\.0 hold no counts"),
+        (lambda keys: keys + 100, r"the tensors pitch\.0 hold no counts"),
+        (lambda keys: keys.astype(np.float64), r"the tensors pitch\.0 hold no counts"),
+        (lambda keys: keys[None].copy(), r"the tensors pitch\.0 hold no counts"),
+        (None, r"'pitch\.0\.keys'"),
+    ],
+)
+def test_counts_that_are_none(copied: Path, change: Callable[[Any], Any] | None, message: str) -> None:
+    (path,) = copied.glob("*.safetensors")
+    tensors = load_file(path)
+    keys = tensors.pop("pitch.0.keys")
+    save_file(tensors if change is None else tensors | {"pitch.0.keys": change(keys)}, path)
+    with pytest.raises(CadenzaError, match=f"the checkpoint .* is damaged: {message}"):
+        load_model(copied)
+
+
+@pytest.mark.parametrize("copied", ["composer"], indirect=True)
+def test_a_model_that_cannot_play(copied: Path) -> None:
+    about = json.loads((copied / "model.json").read_text())
+    (copied / "model.json").write_text(json.dumps(about | {"model": "event_lstm"}))
+    with pytest.raises(CadenzaError, match="can be trained and compared, not played"):
+        load_model(copied)

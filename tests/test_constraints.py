@@ -46,7 +46,14 @@ def test_pitches_and_ranges() -> None:
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("C3", "no range"), ("C6-C3", "goes down"), ("x-y", "no (range|pitch)"), ("C3-H4", "no pitch")],
+    [
+        ("", "no range ''"),
+        ("C3-" + "9" * 5000, "no pitch"),
+        ("C3", "no range"),
+        ("C6-C3", "goes down"),
+        ("x-y", "no (range|pitch)"),
+        ("C3-H4", "no pitch"),
+    ],
 )
 def test_no_such_range(text: str, message: str) -> None:
     with pytest.raises(CadenzaError, match=message):
@@ -64,3 +71,10 @@ def test_a_key_and_a_range_that_share_no_pitch() -> None:
         Constraints.parse("C major", "61-61")
     with pytest.raises(CadenzaError, match="no piano key lies from 1 to 9"):
         Constraints.parse(None, "1-9")
+
+
+def test_an_empty_word_is_a_mistake_and_not_a_wish_left_out() -> None:
+    with pytest.raises(CadenzaError, match="no key ''"):
+        Constraints.parse("", None)
+    with pytest.raises(CadenzaError, match="no range ''"):
+        Constraints.parse(None, "")

@@ -111,6 +111,8 @@ def test_a_name_that_is_nothing() -> None:
         find_corpus("clasical")
     with pytest.raises(CadenzaError, match="any folder of MIDI files will do"):
         find_corpus("no/such/folder")
+    with pytest.raises(CadenzaError, match="no corpus or folder named ''"):
+        find_corpus("")
 
 
 def test_a_single_file_is_no_corpus(midi_folder: MakeFolder) -> None:

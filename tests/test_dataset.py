@@ -47,8 +47,8 @@ def count_shards(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     encoded: list[str] = []
     encode_shard = dataset._encode_shard
 
-    def counted(name: str, items: Sequence[Item], path: Path) -> None:
-        encode_shard(name, items, path)
+    def counted(job: dataset._Job, items: Sequence[Item], path: Path) -> None:
+        encode_shard(job, items, path)
         encoded.append(path.name)
 
     monkeypatch.setattr(dataset, "SHARD", 2)
@@ -118,12 +118,12 @@ def test_several_processes_make_the_same(midi_folder: MakeFolder, monkeypatch: p
     monkeypatch.setattr(dataset, "SHARD", 2)
     folder = midi_folder(files=4)
     one = prepare(str(folder), workers=1)
-    rows = np.array(one.rows)
+    rows = np.array(one.arrays["rows"])
     for path in one.folder.iterdir():
         path.unlink()
     two = prepare(str(folder), workers=2)
     assert (two.pieces, two.digest) == (one.pieces, one.digest)
-    assert np.array_equal(two.rows, rows)
+    assert np.array_equal(two.arrays["rows"], rows)
 
 
 @pytest.mark.usefixtures("cache")

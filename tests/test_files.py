@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cadenza.errors import CadenzaError
-from cadenza.files import atomic_path, cache_folder
+from cadenza.files import all_or_none, atomic_path, cache_folder, check_writable, is_folder
 
 
 def names(folder: Path) -> list[str]:
@@ -45,11 +45,21 @@ def test_two_writers_of_one_file_do_not_meet(tmp_path: Path) -> None:
     assert path.read_text() == "1"
 
 
-def test_a_long_name_is_no_reason_to_fail(tmp_path: Path) -> None:
-    path = tmp_path / ("n" * 250 + ".mid")
-    with atomic_path(path) as beside:
+@pytest.mark.parametrize("name", ["n" * 251 + ".mid", "é" * 125 + ".wav", "n." + "s" * 253, "♯" * 85])
+def test_a_name_of_all_the_bytes_that_are_allowed(tmp_path: Path, name: str) -> None:
+    with atomic_path(tmp_path / name) as beside:
         beside.write_bytes(b"x")
-    assert names(tmp_path) == [path.name]
+    assert names(tmp_path) == [name]
+
+
+@pytest.mark.parametrize("path", ["n" * 252 + ".mid", "é" * 126 + ".mid", "n" * 300 + "/a.mid", "a/" * 3000])
+def test_a_name_that_is_too_long_is_a_mistake(tmp_path: Path, path: str) -> None:
+    with pytest.raises(CadenzaError, match="not written: the name is too long"):
+        check_writable(tmp_path / path)
+    with pytest.raises(CadenzaError, match="the name is too long"), atomic_path(tmp_path / path):
+        pytest.fail("the body must not run")
+    assert not is_folder(tmp_path / path)
+    assert names(tmp_path) == []
 
 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
@@ -72,6 +82,7 @@ def test_a_folder_is_not_overwritten(tmp_path: Path) -> None:
         (errno.ENOSPC, "disk is full"),
         (errno.EROFS, "read-only"),
         (errno.EACCES, "may not write"),
+        (errno.EFBIG, "larger than a file may be"),
         (errno.EIO, os.strerror(errno.EIO)),
     ],
 )
@@ -98,3 +109,43 @@ def test_the_cache_is_where_the_user_wants_it(monkeypatch: pytest.MonkeyPatch) -
     assert cache_folder() == Path("/else/where/cadenza")
     monkeypatch.setenv("XDG_CACHE_HOME", "")
     assert cache_folder() == Path.home() / ".cache" / "cadenza"
+
+
+def test_several_files_go_into_place_together(tmp_path: Path) -> None:
+    (tmp_path / "1.mid").write_text("old")
+    with all_or_none():
+        for i in (1, 2):
+            with atomic_path(tmp_path / f"{i}.mid") as beside:
+                beside.write_text(f"{i}")
+        assert (tmp_path / "1.mid").read_text() == "old"
+        assert not (tmp_path / "2.mid").exists()
+    assert [(tmp_path / name).read_text() for name in names(tmp_path)] == ["1", "2"]
+    with atomic_path(tmp_path / "3.mid") as beside:
+        beside.write_text("3")
+    assert names(tmp_path) == ["1.mid", "2.mid", "3.mid"]
+
+
+def test_where_one_of_several_fails_none_is_written(tmp_path: Path) -> None:
+    (tmp_path / "1.mid").write_text("old")
+
+    def write() -> None:
+        with atomic_path(tmp_path / "1.mid") as beside:
+            beside.write_text("new")
+        with atomic_path(tmp_path / "2.mid"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(CadenzaError, match=r"2\.mid: not written: the disk is full"), all_or_none():
+        write()
+    assert names(tmp_path) == ["1.mid"]
+    assert (tmp_path / "1.mid").read_text() == "old"
+
+
+def test_a_look_beforehand_writes_nothing(tmp_path: Path) -> None:
+    (tmp_path / "old.mid").write_text("old")
+    for name in ("new.mid", "old.mid"):
+        check_writable(tmp_path / name)
+    assert names(tmp_path) == ["old.mid"]
+    with pytest.raises(CadenzaError, match="this is a folder"):
+        check_writable(tmp_path)
+    with pytest.raises(CadenzaError, match="there is no folder"):
+        check_writable(tmp_path / "no" / "a.mid")

@@ -221,7 +221,12 @@ REFUSED = {
     "web page": (b"\n<!DOCTYPE html><p>404", "an XML or HTML file"),
     "json": (b'{"tracks": []}', "a JSON file"),
     "text": (b"C4 D4 E4 F4\n", "a text file"),
+    "text that is not English": ("Für Elise, 1810\n".encode(), "a text file"),
     "noise": (bytes(range(128, 256)), "not a MIDI file: it has no MThd header"),
+    "a bracket and noise": (b"<" + bytes(range(128, 256)), "not a MIDI file: it has no MThd header"),
+    "a few bytes": (b"[a;", "not a MIDI file: it has no MThd header"),
+    "one long word": (b"aGVsbG8hIQ==" * 50, "not a MIDI file: it has no MThd header"),
+    "text and noise": (b"Dear composer,\x01\x02", "not a MIDI file: it has no MThd header"),
     "track alone": (chunk(SCALE + END), "without the header"),
     "half a header": (b"MThd\0\0\0\6\0\1", "truncated at byte 10"),
     "header alone": (header(1), "truncated at byte 14"),
@@ -606,3 +611,24 @@ def test_every_file_of_the_zoo_is_sane_or_refused() -> None:
                 assert parse_midi(midi_bytes(score), "again") == score, path
     assert 0 < refused[read_midi] <= 20
     assert 0 < refused[read_notes] <= 40
+
+
+def test_twenty_four_hours_are_allowed_and_a_moment_more_is_not() -> None:
+    ticks = 24 * 3600 * 2 * 480
+    assert parse_midi(midi_bytes(Score.from_notes([(60, 0, ticks, 80)])), "x").seconds_long == 86_400
+    longer = midi_bytes(Score.from_notes([(60, 0, ticks + 1, 80)]))
+    with pytest.raises(MidiError, match="lasts 86401 seconds, more than 24 hours"):
+        parse_midi(longer, "x")
+
+
+@pytest.mark.parametrize("between", ["00f00243f7", "00f70143", "00ff01024d65"])
+def test_running_status_that_runs_on_after_a_system_message(between: str) -> None:
+    """As in OverTheRainbowXG.MID, whose notes then follow; mido takes what follows for a system message."""
+    score = parse(f"00903c40 {between} 603c00 003e50 603e00")
+    assert [row[:3] for row in rows(score)] == [(60, 0, 96), (62, 96, 192)]
+    assert "Messages that leave out their status after a meta or system-exclusive one: 1." in score.problems
+
+
+@pytest.mark.parametrize("between", ["00f00243f7", "00ff01024d65"])
+def test_a_status_that_is_said_again_is_no_problem(between: str) -> None:
+    assert not any("leave out" in problem for problem in parse(f"00903c40 {between} 60903c00").problems)

@@ -6,9 +6,18 @@ import numpy as np
 import pytest
 import torch
 
-from cadenza.architecture import ComposerConfig, EventLSTMConfig
+from cadenza.architecture import ComposerConfig, EventLSTMConfig, rotary_frequencies
+from cadenza.batches import torch_batch
 from cadenza.dataset import window
-from cadenza.engine.network import NumpyComposer, log_softmax
+from cadenza.engine.network import (
+    NumpyComposer,
+    feed_forward_one,
+    log_softmax,
+    norm,
+    norm_one,
+    squared_relu,
+    turn_tables,
+)
 from cadenza.models.base import EventBatch, EventModel
 from cadenza.models.composer import Composer, local_attention
 from cadenza.models.event_lstm import EventLSTM
@@ -16,7 +25,6 @@ from cadenza.models.markov import Markov
 from cadenza.representation import events
 from cadenza.representation.events import END, FIELDS, EventSequence
 from cadenza.score import Event, Score
-from cadenza.train import torch_batch
 
 TINY = ComposerConfig(width=32, heads=1, layers=3, feed_forward=48, context=128, local=4)
 STYLES = TINY.styles
@@ -226,8 +234,34 @@ def test_notes_beyond_the_context_are_forgotten() -> None:
     for _ in range(60):
         row = next(rows)
         engine.step(long, lambda field, _, row=row: row[field])
-    assert long.keys.shape[2] <= 2 * 8
+    assert max(cache.values.shape[1] for cache in long.caches) <= 2 * 8
     assert np.isfinite(long.known).all()
+
+
+@torch.no_grad()
+def test_steps_beyond_the_context_agree_with_the_batched_pass() -> None:
+    """Note by note the caches are filled and moved again and again."""
+    model = randomised(Composer(replace(TINY, context=8)))
+    assert isinstance(model, Composer)
+    engine, sequence = engine_of(model), piece()
+    assert stepped(engine, sequence) == pytest.approx(engine.log_probabilities(sequence, "pop"), abs=1e-4)
+
+
+def test_one_vector_goes_the_way_of_many() -> None:
+    rng = np.random.default_rng(0)
+    x, up, down = (rng.standard_normal(shape, np.float32) for shape in (32, (32, 48), (48, 20)))
+    assert norm_one(x) == pytest.approx(norm(x[None])[0], rel=1e-5)
+    slow = squared_relu(norm(x[None]) @ up) @ down
+    assert feed_forward_one(x, up, down) == pytest.approx(slow[0], rel=1e-4, abs=1e-4)
+
+
+def test_tables_hold_every_rotation() -> None:
+    """Their periods are whole steps, so the table is right however far a piece goes."""
+    at = np.array([[0, 0, 0], [1, 1, 1], [1535, 1023, 87], [1536, 1024, 20], [100_003, 30_001, 60]])
+    angles = at / [events.STEPS_PER_QUARTER, 1, 1] @ rotary_frequencies()
+    expected = (2 * angles.shape[1]) ** 0.25 * np.exp(1j * angles)
+    found = [table[where % len(table)] for table, where in zip(turn_tables(), at.T, strict=True)]
+    assert np.concatenate(found, axis=-1) == pytest.approx(expected, abs=1e-5)
 
 
 # --- Markov ---------------------------------------------------------------------------------------

@@ -205,3 +205,8 @@ def test_pyplot_is_never_loaded(tmp_path: Path) -> None:
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "False"
+
+
+def test_a_title_of_bytes_that_are_no_text(tmp_path: Path) -> None:
+    piano_roll(Score.from_notes(TUNE), tmp_path / "roll.png", title="Etude \udcff")
+    assert (tmp_path / "roll.png").stat().st_size > 5000

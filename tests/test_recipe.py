@@ -4,7 +4,7 @@ import pytest
 
 from cadenza.architecture import ComposerConfig
 from cadenza.errors import CadenzaError
-from cadenza.recipe import load_recipe
+from cadenza.recipe import DataConfig, load_recipe
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -35,6 +35,7 @@ def test_values_of_the_file_and_defaults(path: Path) -> None:
     assert isinstance(recipe.sizes, ComposerConfig)
     assert (recipe.sizes.width, recipe.sizes.layers) == (64, 4)
     assert recipe.data.corpora == ("mine",)
+    assert isinstance(recipe.data, DataConfig)
     assert (recipe.data.augmentation.transpose, recipe.data.augmentation.velocity) == (0, 8)
     assert recipe.training.steps == 7
     assert isinstance(recipe.training.rate, float)
@@ -50,12 +51,14 @@ def test_changes_go_before_the_file(path: Path) -> None:
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
-        ("training.stps", "9", r"training\.stps: no such key; there are init, steps"),
+        ("training.stps", "9", r"training\.stps: no such key; there are init, reset, steps"),
         ("training.steps", "many", r"training\.steps: 'many' should be a int, as in 6000"),
         ("training.optimiser", "sgd", r"training\.optimiser: 'sgd' should be one of muon, adamw"),
         ("model.name", "gpt", "unknown model 'gpt'; known are composer"),
         ("model.width", "100", "width must be 32 times heads"),
         ("nonsense.x", "1", "unknown section 'nonsense'"),
+        ("training.steps.x", "5", r"training\.steps\.x: no such key: training\.steps is a value"),
+        ("data.augmentation", "3", r"data\.augmentation is a table of keys, not 3"),
         ("data.augmentation.loudness", "1", r"data\.augmentation\.loudness: no such key"),
     ],
 )

@@ -119,10 +119,10 @@ def test_it_stops_early_when_validation_stops_improving(recipe: Recipe, tmp_path
 
 def test_the_rate_rises_stays_and_falls() -> None:
     config = TrainingConfig(steps=100, warmup=10, cooldown=0.5)
-    assert rate_factor(0, config) == pytest.approx(0.1)
-    assert [rate_factor(step, config) for step in (9, 30, 50)] == [1, 1, 1]
-    assert rate_factor(75, config) == pytest.approx(0.5)
-    assert rate_factor(99, config) == pytest.approx(0.02)
+    assert rate_factor(0, 100, config) == pytest.approx(0.1)
+    assert [rate_factor(step, 100, config) for step in (9, 30, 50)] == [1, 1, 1]
+    assert rate_factor(75, 100, config) == pytest.approx(0.5)
+    assert rate_factor(99, 100, config) == pytest.approx(0.02)
 
 
 def test_a_markov_model_is_fitted_and_can_be_played(recipe: Recipe, tmp_path: Path) -> None:

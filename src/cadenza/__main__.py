@@ -1,6 +1,23 @@
-"""`python -m cadenza` is the command `cadenza`."""
+"""The command `cadenza`, also as `python -m cadenza`."""
 
-from cadenza.cli import main
+import os
+import signal
+
+
+def main() -> None:
+    """Runs the command line. From here on Ctrl-C ends it quietly, also while it is still being imported."""
+    signal.signal(signal.SIGINT, _stop)
+    from cadenza.cli import main as run
+
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    run()
+
+
+def _stop(*_: object) -> None:
+    # Not by an exception: a package half-way through its import may swallow it, or turn it into another.
+    os.write(2, b"cadenza: stopped\n")
+    os._exit(130)
+
 
 if __name__ == "__main__":
     main()

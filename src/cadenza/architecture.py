@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import reprlib
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cadenza.errors import CadenzaError
-from cadenza.representation.events import LONGEST_BAR, STEPS_PER_QUARTER
+from cadenza.representation.events import FIELDS, LONGEST_BAR, NO_POSITION, STEPS_PER_QUARTER
 
 BAR_UNIT: Final = 12
 """Bars are told apart by their length in eighths (12 steps)."""
@@ -22,6 +24,13 @@ INDEX_WAVELENGTHS: Final = (4, 16, 64, 1024)
 """In notes."""
 PITCH_WAVELENGTHS: Final = (6, 12, 24, 96)
 """In semitones; the octave is a full turn."""
+
+LONGEST_CONTEXT: Final = 16_384
+"""Notes. The engine makes room for a context before the first note, and no tensor vouches for its length."""
+LARGEST_WEIGHT: Final = 1000.0
+"""No trained weight comes near it, and beyond it single precision may overflow in the middle of a piece."""
+
+Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -37,21 +46,37 @@ class ComposerConfig:
     feed_forward: int = 512
     """Hidden channels of a block's second half."""
     context: int = 1024
-    """Notes that the global layers attend to, the current one included. A third of POP909's notes repeat a
-    passage of the same song to the letter, and half of these lie more than 512 notes back."""
+    """Notes that the global layers attend to, the current one included; at most 16,384. A third of POP909's
+    notes repeat a passage of the same song to the letter, and half of these lie more than 512 notes back."""
     local: int = 64
-    """Notes that the local layers attend to: every other layer, from the first on."""
+    """Notes that the local layers attend to, every other layer from the first on; at most `context`."""
     styles: tuple[str, ...] = ("pop", "classical", "chorale")
     """Styles that can be asked for; an unknown or absent one has an embedding of its own."""
 
     def __post_init__(self) -> None:
+        _check_sizes(vars(self))
         pairs = len(TIME_WAVELENGTHS) + len(INDEX_WAVELENGTHS) + len(PITCH_WAVELENGTHS)
         if self.width != self.heads * 2 * pairs:
             raise CadenzaError(f"width must be {2 * pairs} times heads, not {self.width} for {self.heads}")
+        if self.context > LONGEST_CONTEXT:
+            raise CadenzaError(f"context must be at most {LONGEST_CONTEXT}, not {self.context}")
+        if self.local > self.context:
+            raise CadenzaError(f"local must be at most context, {self.context}, not {self.local}")
 
     def reach(self, layer: int) -> int:
         """Notes that a layer attends to, the current one included."""
         return self.local if layer % 2 == 0 else self.context
+
+    def shapes(self) -> Iterator[tuple[str, Shape]]:
+        """Name and shape of each of its tensors, linear layers as (out, in)."""
+        width = self.width
+        yield from _embedding_shapes(width, len(self.styles))
+        for i in range(self.layers):
+            yield f"blocks.{i}.query_key_value.weight", (3 * width, width)
+            yield f"blocks.{i}.out.weight", (width, width)
+            yield f"blocks.{i}.up.weight", (self.feed_forward, width)
+            yield f"blocks.{i}.down.weight", (width, self.feed_forward)
+        yield from _head_shapes(width)
 
 
 @dataclass(frozen=True)
@@ -65,6 +90,9 @@ class EventLSTMConfig:
     styles: tuple[str, ...] = ("pop", "classical", "chorale")
     """Styles that can be asked for."""
 
+    def __post_init__(self) -> None:
+        _check_sizes(vars(self))
+
 
 @dataclass(frozen=True)
 class MarkovConfig:
@@ -72,6 +100,65 @@ class MarkovConfig:
 
     styles: tuple[str, ...] = ()
     """It does not tell styles apart."""
+
+    def __post_init__(self) -> None:
+        _check_sizes(vars(self))
+
+
+def _check_sizes(sizes: Mapping[str, object]) -> None:
+    """Raises CadenzaError where a size is no whole number above 0, or the styles are not different names."""
+    for name, value in sizes.items():
+        if name == "styles":
+            fine, wanted = _are_names(value), "different names"
+        else:
+            fine, wanted = type(value) is int and value > 0, "a whole number above 0"
+        if not fine:
+            raise CadenzaError(f"{name} must be {wanted}, not {reprlib.repr(value)}")
+
+
+def _are_names(value: object) -> bool:
+    """Whether a value is a tuple of strings that differ and can be printed."""
+    names = list[object](value) if isinstance(value, tuple) else [None]  # pyright: ignore[reportUnknownArgumentType]
+    fine = all(isinstance(name, str) and name and name.isprintable() for name in names)
+    return fine and len(set(names)) == len(names)
+
+
+def _embedding_shapes(width: int, styles: int) -> Iterator[tuple[str, Shape]]:
+    """Of what embeds a row, its place and the style."""
+    for i, field in enumerate(FIELDS):
+        yield f"embedding.fields.{i}.weight", (field.size, width)
+    yield "embedding.position.weight", (NO_POSITION + 1, width)
+    yield "embedding.bar.weight", (BAR_KINDS, width)
+    yield "embedding.style.weight", (styles + 1, width)
+    yield "embedding.start", (width,)
+
+
+def _head_shapes(width: int) -> Iterator[tuple[str, Shape]]:
+    """Of the chain of heads that draws the next row."""
+    for i, field in enumerate(FIELDS):
+        yield f"heads.heads.{i}.hidden.weight", (width, width)
+        yield f"heads.heads.{i}.logits.weight", (field.size, width)
+        yield f"heads.heads.{i}.logits.bias", (field.size,)
+    for i, field in enumerate(FIELDS[:-1]):
+        yield f"heads.chosen.{i}.weight", (field.size, width)
+    yield "heads.position.weight", (NO_POSITION + 1, width)
+
+
+def check_tensors(tensors: Mapping[str, NDArray[Any]], shapes: Iterable[tuple[str, Shape]]) -> None:
+    """Raises CadenzaError for the first tensor that is missing, of another shape or type, wild or extra."""
+    rest = dict(tensors)
+    for name, shape in shapes:
+        if name not in rest:
+            raise CadenzaError(f"the tensor {name} is missing")
+        tensor = rest.pop(name)
+        if tensor.shape != shape:
+            raise CadenzaError(f"the tensor {name} is of shape {tensor.shape}, not {shape} as its sizes say")
+        if tensor.dtype != np.float32:
+            raise CadenzaError(f"the tensor {name} is of type {tensor.dtype}, not float32")
+        if not np.abs(tensor).max() <= LARGEST_WEIGHT:  # nor is NaN
+            raise CadenzaError(f"the tensor {name} holds values that are no weights")
+    if rest:
+        raise CadenzaError(f"there is no place for the tensor {reprlib.repr(min(rest))}")
 
 
 def style_index(styles: tuple[str, ...], style: str | None) -> int:

@@ -9,9 +9,13 @@ Units. Times are in seconds here, not in ticks; waveforms are float32 in [-1, 1]
 from __future__ import annotations
 
 import hashlib
+import io
+import math
 import os
+import wave
 import zipfile
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -287,8 +291,8 @@ def render(score: Score, bank: Bank | None = None, *, sample_rate: int = SAMPLE_
     if not 8000 <= sample_rate <= 96_000:
         raise CadenzaError(f"{sample_rate} samples a second: 8000 to 96000 can be rendered; 44100 is usual")
     if score.seconds_long > MAX_SECONDS:
-        minutes = score.seconds_long / 60
-        raise CadenzaError(f"the piece lasts {minutes:.0f} minutes: at most 60 can be rendered")
+        minutes = math.ceil(score.seconds_long / 60)
+        raise CadenzaError(f"the piece lasts {minutes} minutes: at most 60 can be rendered")
     struck = strokes(score)
     bank = bank or load_bank()
     ends = _ends(struck, bank)
@@ -410,7 +414,13 @@ def _running_minimum(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def write_wav(samples: NDArray[np.float32], path: Path, sample_rate: int = SAMPLE_RATE) -> None:
     """Sound of shape (samples, channels) as 16-bit WAV. Raises CadenzaError where it cannot be written."""
-    _write(samples, path, sample_rate, {"format": "WAV", "subtype": "PCM_16"})
+    with atomic_path(path) as beside, beside.open("wb") as file, wave.open(file, "wb") as out:
+        out.setnchannels(samples.shape[1])
+        out.setsampwidth(2)
+        out.setframerate(sample_rate)
+        out.setnframes(len(samples))
+        for piece in _pieces(samples):
+            out.writeframesraw(np.rint(np.clip(piece, -1, 1) * 32767).astype("<i2").tobytes())
 
 
 def write_mp3(samples: NDArray[np.float32], path: Path, sample_rate: int = SAMPLE_RATE) -> None:
@@ -419,18 +429,24 @@ def write_mp3(samples: NDArray[np.float32], path: Path, sample_rate: int = SAMPL
     MP3 knows the rates 8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100 and 48000. Raises CadenzaError
     for others and where the file cannot be written.
     """
-    quality = {"compression_level": 0.2, "bitrate_mode": "VARIABLE"}
-    _write(samples, path, sample_rate, {"format": "MP3", "subtype": "MPEG_LAYER_III"} | quality)
-
-
-def _write(samples: NDArray[np.float32], path: Path, sample_rate: int, how: dict[str, Any]) -> None:
-    """Write sound through libsndfile, a piece at a time: it would copy the whole otherwise."""
     import soundfile
 
+    # Encoded in memory, a tenth of the sound: libsndfile does not say why it could not write a file.
+    encoded = io.BytesIO()
+    quality: dict[str, Any] = {"compression_level": 0.2, "bitrate_mode": "VARIABLE"}
     with atomic_path(path) as beside:
         try:
-            with soundfile.SoundFile(beside, "w", sample_rate, samples.shape[1], **how) as file:
-                for start in range(0, len(samples), 1 << 18):
-                    file.write(np.ascontiguousarray(samples[start : start + (1 << 18)]))
+            with soundfile.SoundFile(
+                encoded, "w", sample_rate, samples.shape[1], format="MP3", **quality
+            ) as file:
+                for piece in _pieces(samples):
+                    file.write(piece)
         except soundfile.LibsndfileError as error:
             raise CadenzaError(f"{path}: not written: {error.error_string}") from error
+        beside.write_bytes(encoded.getbuffer())
+
+
+def _pieces(samples: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
+    """Sound a piece at a time, since what writes it copies it."""
+    for start in range(0, len(samples), 1 << 18):
+        yield np.ascontiguousarray(samples[start : start + (1 << 18)])

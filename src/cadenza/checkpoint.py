@@ -7,10 +7,11 @@ and in one step, so a folder always holds one whole checkpoint, whenever the wri
 from __future__ import annotations
 
 import json
+import reprlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args, get_origin, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,30 +87,43 @@ def load_checkpoint(folder: Path) -> Checkpoint:
         raise CadenzaError(f"{folder} holds no checkpoint: there is no model.json in it") from error
     except OSError as error:
         raise CadenzaError(f"cannot read {path}: {error.strerror}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise CadenzaError(f"{path} is damaged: {error}") from error
     about: dict[str, Any] = dict(read) if isinstance(read, dict) else {}  # pyright: ignore[reportUnknownArgumentType]
     found = about.get("format")
     if found != FORMAT:
         raise CadenzaError(
-            f"{folder}: a checkpoint of format {found}, this version reads {FORMAT}; train it anew"
+            f"{folder}: a checkpoint of format {reprlib.repr(found)}, "
+            f"this version reads {FORMAT}; train it anew"
         )
     try:
         checkpoint = Checkpoint(**about)
     except TypeError as error:
         raise CadenzaError(f"{path} is damaged: {error}") from error
+    for name, hint in get_type_hints(Checkpoint).items():
+        if not _is_of(getattr(checkpoint, name), hint):
+            raise CadenzaError(f"{path} is damaged: its {name} cannot be {reprlib.repr(about[name])}")
     ours = {f.name: f.size for f in FIELDS}
     if checkpoint.vocabulary != ours:
-        raise CadenzaError(
-            f"{folder}: its vocabulary {checkpoint.vocabulary} is not ours, {ours}; train it anew"
-        )
+        theirs = reprlib.repr(checkpoint.vocabulary)
+        raise CadenzaError(f"{folder}: its vocabulary {theirs} is not ours, {ours}; train it anew")
     return checkpoint
+
+
+def _is_of(value: object, hint: Any) -> bool:
+    """Whether JSON gave a value of the type that a field has."""
+    if get_origin(hint) is dict:
+        return isinstance(value, dict) and all(_is_of(v, get_args(hint)[1]) for v in value.values())  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+    if hint is float:
+        return type(value) in (int, float)
+    return hint is Any or type(value) is hint
 
 
 def load_tensors(folder: Path, checkpoint: Checkpoint, group: str = "weights") -> dict[str, NDArray[Any]]:
     """A group of a checkpoint's tensors. Raises CadenzaError where its file is absent or damaged."""
-    path = folder / checkpoint.files.get(group, f"{group}.safetensors")
+    path = folder / Path(checkpoint.files.get(group, f"{group}.safetensors")).name
     try:
         return load_file(path)
-    except (OSError, SafetensorError) as error:
+    # The last three: of types that NumPy does not have, and of names that no file can have.
+    except (OSError, SafetensorError, LookupError, TypeError, ValueError) as error:
         raise CadenzaError(f"cannot read the {group} of the checkpoint {folder}: {error}") from error

@@ -5,7 +5,10 @@ A user's mistake ends with one line on standard error and status 2, Ctrl-C with 
 
 from __future__ import annotations
 
+import io
 import json
+import os
+import re
 import signal
 import sys
 from collections.abc import Callable
@@ -17,9 +20,11 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 from cadenza import __version__
 from cadenza.errors import CadenzaError
+from cadenza.files import all_or_none, check_writable
 
 app = typer.Typer(
     name="cadenza",
@@ -43,6 +48,9 @@ def main() -> NoReturn:
     # A pipe that is closed early (cadenza ... | head) ends us quietly, as it does other programs.
     if hasattr(signal, "SIGPIPE"):
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    # Neither a sharp sign nor the name of a file is worth a traceback where the terminal cannot show it.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         status = app(standalone_mode=False)
         if status == INTERRUPTED:
@@ -52,15 +60,23 @@ def main() -> NoReturn:
     except typer.TyperException as error:
         _fail(f"{error.format_message()} (cadenza --help shows how)")
     except (KeyboardInterrupt, typer.Abort):
-        print("cadenza: stopped", file=sys.stderr)
-        sys.exit(INTERRUPTED)
+        sys.stdout.flush()
+        print("cadenza: stopped", file=sys.stderr, flush=True)
+        # Not by sys.exit: Python would die of the signal where the interrupt came through its exec(), as it
+        # does while a dataclass is made, and show a traceback where another follows.
+        os._exit(INTERRUPTED)
     sys.exit(status if isinstance(status, int) else 0)
 
 
 def _fail(message: str) -> NoReturn:
+    _say(message)
+    sys.exit(2)
+
+
+def _say(message: str) -> None:
+    """A line on standard error."""
     # Plain, not through rich: a file's name may look like markup, and wrapping would break the line.
     print("cadenza:", " ".join(message.split()), file=sys.stderr)
-    sys.exit(2)
 
 
 def _version(wanted: bool) -> None:
@@ -141,15 +157,10 @@ def continue_(
         compose.Sampling(temperature, top_p, top_k, repetition_penalty),
     )
     score = read_midi(prompt)
-    _named(prompt, lambda: compose.events.encode(score))
+    _named(prompt, lambda: compose.hear(score))
+    writer = _Writer(_take_paths(out_file, takes), soundfont, prompt, wav=wav, mp3=mp3, png=png)
     player = compose.load_model(model)
-    _compose(
-        lambda w: compose.continue_(score, w, model=player),
-        wish,
-        _take_paths(out_file, takes),
-        _Writer(wav, mp3, png, soundfont),
-        as_json,
-    )
+    _compose(lambda w: compose.continue_(score, w, model=player), wish, writer, as_json)
 
 
 @app.command()
@@ -191,26 +202,16 @@ def compose(
         compose.Sampling(temperature, top_p, top_k, repetition_penalty),
     )
     signature = _metre(metre)
+    writer = _Writer(_take_paths(out_file, takes), soundfont, wav=wav, mp3=mp3, png=png)
     player = compose.load_model(model)
-    _compose(
-        lambda w: compose.generate(w, tempo=tempo, metre=signature, model=player),
-        wish,
-        _take_paths(out_file, takes),
-        _Writer(wav, mp3, png, soundfont),
-        as_json,
-    )
+    _compose(lambda w: compose.generate(w, tempo=tempo, metre=signature, model=player), wish, writer, as_json)
 
 
 def _metre(text: str) -> tuple[int, int]:
-    numerator, _, denominator = text.partition("/")
-    if not (text.isascii() and numerator.isdigit() and denominator.isdigit()):
+    if not re.fullmatch(r"[0-9]{1,9}/[0-9]{1,9}", text):
         raise CadenzaError(f"no metre {text!r}: say for example 3/4")
-    metre = int(numerator), int(denominator)
-    if metre[1] not in (1, 2, 4, 8, 16, 32) or not 0 < metre[0] * 4 <= 32 * metre[1] // 4:
-        raise CadenzaError(
-            f"no metre {text!r}: bars of up to two whole notes, counted in 1, 2, 4, 8, 16 or 32"
-        )
-    return metre
+    numerator, denominator = text.split("/")
+    return int(numerator), int(denominator)
 
 
 def _take_paths(path: Path, takes: int) -> list[Path]:
@@ -218,85 +219,97 @@ def _take_paths(path: Path, takes: int) -> list[Path]:
         raise CadenzaError(f"the number of takes must be from 1 to 99, not {takes}")
     if path.suffix.lower() not in (".mid", ".midi"):
         raise CadenzaError(f"{path}: the output is MIDI, so its name should end in .mid")
-    if not path.parent.is_dir():
-        raise CadenzaError(f"{path}: there is no folder {path.parent}")
     if takes == 1:
         return [path]
     return [path.with_name(f"{path.stem}-{i}{path.suffix}") for i in range(1, takes + 1)]
 
 
 class _Writer:
-    """Writes a score in every form that was asked for."""
+    """Writes takes in every form that was asked for.
 
-    def __init__(self, wav: bool, mp3: bool, png: bool, soundfont: Path | None) -> None:
-        self.wav, self.mp3, self.png = wav, mp3, png
+    What keeps it from that is found before anything is drawn, so that a mistake costs no time. `source` is a
+    file that must not be overwritten.
+    """
+
+    def __init__(
+        self,
+        paths: list[Path],
+        soundfont: Path | None,
+        source: Path | None = None,
+        *,
+        wav: bool,
+        mp3: bool,
+        png: bool,
+    ) -> None:
+        self.paths, self.wav, self.mp3, self.png = paths, wav, mp3, png
+        for path in paths:
+            for file in self.files(path):
+                _check_output(file, source)
         if wav or mp3:
-            # Before anything is drawn: a SoundFont that is not there should cost no time and leave no file.
             from cadenza import audio
 
             self._bank = audio.load_bank(soundfont)
 
-    def write(self, score: Any, path: Path, prompt_end: int, title: str) -> list[str]:
-        """The files written, the MIDI file first."""
+    def files(self, path: Path) -> list[Path]:
+        """What is written for a take: its MIDI file, and sound and picture beside it."""
+        suffixes = {".wav": self.wav, ".mp3": self.mp3, ".png": self.png}
+        return [path, *(path.with_suffix(suffix) for suffix, wanted in suffixes.items() if wanted)]
+
+    def write(self, score: Any, path: Path, prompt_end: int, title: str) -> None:
+        """Writes the files of one take."""
         from cadenza.midi import write_midi
 
         write_midi(score, path)
-        files = [path]
         if self.wav or self.mp3:
-            files += self.sound(score, path)
+            from cadenza import audio
+
+            samples = audio.render(score, self._bank)
+            if self.wav:
+                audio.write_wav(samples, path.with_suffix(".wav"))
+            if self.mp3:
+                audio.write_mp3(samples, path.with_suffix(".mp3"))
         if self.png:
             from cadenza.plot import piano_roll
 
-            files.append(path.with_suffix(".png"))
-            piano_roll(score, files[-1], prompt_end=prompt_end or None, title=title)
-        return [str(file) for file in files]
-
-    def sound(self, score: Any, path: Path) -> list[Path]:
-        """WAV and MP3 files beside a MIDI file."""
-        from cadenza import audio
-
-        samples = audio.render(score, self._bank)
-        files: list[Path] = []
-        if self.wav:
-            files.append(path.with_suffix(".wav"))
-            audio.write_wav(samples, files[-1])
-        if self.mp3:
-            files.append(path.with_suffix(".mp3"))
-            audio.write_mp3(samples, files[-1])
-        return files
+            piano_roll(score, path.with_suffix(".png"), prompt_end=prompt_end or None, title=title)
 
 
-def _compose(
-    take_of: Callable[[Any], Any], wish: Any, paths: list[Path], writer: _Writer, as_json: bool
-) -> None:
-    """Draws and writes each take, then says what there is."""
+def _check_output(path: Path, source: Path | None) -> None:
+    """Raises CadenzaError where a file cannot be written, or is the one that was read."""
+    check_writable(path)
+    if source is not None and path.exists() and path.samefile(source):
+        raise CadenzaError(f"{path}: not written: this is the file that was read; name another with -o")
+
+
+def _compose(take_of: Callable[[Any], Any], wish: Any, writer: _Writer, as_json: bool) -> None:
+    """Draws and writes all takes or none, then says what there is."""
     takes: list[dict[str, Any]] = []
-    for i, path in enumerate(paths):
-        take = take_of(replace(wish, seed=wish.seed + i))
-        title = f"{path.stem}: {take.model}, seed {take.seed}"
-        files = writer.write(take.score, path, take.prompt_end, title)
-        takes.append(
-            {
-                "model": take.model,
-                "style": take.style,
-                "seed": take.seed,
-                "notes": len(take.added),
-                "bars": take.bars,
-                "seconds": round(take.seconds, 3),
-                "notes_per_second": round(take.notes_per_second, 1),
-                "files": files,
-            }
-        )
-        if not as_json:
-            out.print(
+    lines: list[str] = []
+    with all_or_none():
+        for i, path in enumerate(writer.paths):
+            take = take_of(replace(wish, seed=wish.seed + i))
+            writer.write(take.score, path, take.prompt_end, f"{path.stem}: {take.model}, seed {take.seed}")
+            files = [str(file) for file in writer.files(path)]
+            takes.append(
+                {
+                    "model": take.model,
+                    "style": take.style,
+                    "seed": take.seed,
+                    "notes": len(take.added),
+                    "bars": take.bars,
+                    "seconds": round(take.seconds, 3),
+                    "notes_per_second": round(take.notes_per_second, 1),
+                    "files": files,
+                }
+            )
+            lines.append(
                 f"{_counted(take.bars, 'bar')}, {_counted(len(take.added), 'note')} "
-                f"in {take.seconds:.1f} s ({_manner(take)}seed {take.seed}): " + ", ".join(files),
-                soft_wrap=True,
-                highlight=False,
-                markup=False,
+                f"in {take.seconds:.1f} s ({_manner(take)}seed {take.seed}): " + ", ".join(files)
             )
     if as_json:
         print(json.dumps(takes[0] if len(takes) == 1 else {**takes[0], **_summed(takes), "takes": takes}))
+    else:
+        out.print("\n".join(lines), soft_wrap=True, highlight=False, markup=False)
 
 
 def _summed(takes: list[dict[str, Any]]) -> dict[str, Any]:
@@ -346,16 +359,17 @@ def inspect(
         except CadenzaError as error:
             # One bad file among many should not hide the others.
             failed = True
-            print("cadenza:", error, file=sys.stderr)
+            _say(str(error))
             continue
         if as_json:
             print(json.dumps({"file": str(path)} | inspection.as_dict()))
             continue
-        table = Table(title=str(path), title_justify="left", show_header=False, box=None)
+        # As Text: names of files and tracks may look like markup.
+        table = Table(title=Text(str(path)), title_justify="left", show_header=False, box=None)
         table.add_column(style="bold")
         table.add_column(overflow="fold")
         for name, value in inspection.lines():
-            table.add_row(name, value)
+            table.add_row(name, Text(value))
         out.print(table)
     if failed:
         raise typer.Exit(2)
@@ -376,11 +390,17 @@ def render(
     """
     from cadenza.midi import read_midi
 
+    score = read_midi(file)
     target = out_file or file.with_suffix(".wav")
     kind = target.suffix.lower()
     if kind not in (".wav", ".mp3", ".png"):
         raise CadenzaError(f"{target}: the name should end in .wav, .mp3 or .png")
-    score = read_midi(file)
+    drums = len(score.notes) - len(score.pitched_notes)
+    if drums == len(score.notes):
+        raise CadenzaError(
+            f"{file}: there {'are only drums' if drums else 'is no note'} in it: nothing to play"
+        )
+    _check_output(target, source=file)
     if kind == ".png":
         from cadenza.plot import piano_roll
 
@@ -390,17 +410,19 @@ def render(
 
         samples = audio.render(score, audio.load_bank(soundfont))
         (audio.write_wav if kind == ".wav" else audio.write_mp3)(samples, target)
+    if drums:
+        _say(f"{file}: {_counted(drums, 'drum note')} left out")
     out.print(str(target), markup=False, highlight=False, soft_wrap=True)
 
 
 # --- Corpora and training -------------------------------------------------------------------------
 def _progress() -> Progress:
     return Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
+        TextColumn("{task.fields[note]}", markup=False),
         console=err,
         transient=True,
         disable=not err.is_terminal,
@@ -495,7 +517,7 @@ def _say_prepared(prepared: Any) -> None:
     for split in ("train", "valid", "test"):
         pieces = prepared.side(split)
         metrical = sum(p.grid == "metrical" for p in pieces)
-        notes = sum(p.notes for p in pieces)
+        notes = sum(p.rows for p in pieces)
         table.add_row(split, str(len(pieces)), f"{notes:,}", str(metrical), str(len(pieces) - metrical))
     out.print(table)
     out.print(
@@ -536,7 +558,7 @@ def train(
             progress.update(task, completed=event["step"], note=f"{event['loss']:.3f} nats a note")
             if "valid" in event:
                 valid = ", ".join(f"{name} {nats:.3f}" for name, nats in event["valid"].items())
-                progress.console.print(f"step {event['step']}: {valid}", highlight=False)
+                progress.console.print(f"step {event['step']}: {valid}", markup=False, highlight=False)
 
         run_training(recipe_read, target, on_event)
     out.print(f"{target / 'best'}", markup=False, highlight=False, soft_wrap=True)

@@ -8,20 +8,22 @@ from __future__ import annotations
 
 import time
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from cadenza.architecture import ComposerConfig
-from cadenza.checkpoint import Checkpoint, load_checkpoint, load_tensors
+from cadenza.architecture import ComposerConfig, check_tensors
+from cadenza.checkpoint import Checkpoint, Tensors, load_checkpoint, load_tensors
 from cadenza.engine.constraints import Constraints
 from cadenza.engine.generate import Drawn, Span, sequence_of, stream
 from cadenza.engine.network import NumpyComposer
 from cadenza.engine.sampler import Sampling
 from cadenza.errors import CadenzaError
+from cadenza.files import is_folder
 from cadenza.models.markov import Markov
 from cadenza.representation import events
 from cadenza.representation.events import NO_POSITION, STEPS_PER_QUARTER, EventSequence, Frame
@@ -37,6 +39,10 @@ DEFAULT_TEMPOS: Final = {"pop": 84.0, "classical": 108.0, "chorale": 80.0}
 """Quarter notes a minute of a piece that is composed without a tempo; 100 in any other style."""
 
 MOST_BARS: Final = 1024
+
+LONGEST_METRE: Final = 8
+"""Whole notes in a bar of a prompt. The longest metres in use have four (4/1, 8/2); beyond eight the file is
+damaged, and a few bars of it would be an hour of music. The composer tells bars of up to two apart."""
 
 STYLE_NOTES: Final = 256
 """Notes of a prompt from which its style is told."""
@@ -94,23 +100,53 @@ def load_model(name: str | Path = DEFAULT_MODEL) -> Model:
     """
     shipped = model_folders()
     folder = shipped.get(str(name), Path(name))
-    if not folder.is_dir():
+    if not (name and is_folder(folder)):
         raise CadenzaError(
             f"no model {str(name)!r}: neither shipped ({', '.join(shipped)}) nor a checkpoint folder"
         )
     checkpoint = load_checkpoint(folder)
+    if checkpoint.model not in _PLAYERS:
+        raise CadenzaError(
+            f"the model {checkpoint.model} of {folder} can be trained and compared, not played"
+        )
     tensors = load_tensors(folder, checkpoint)
-    parameters = sum(tensor.size for tensor in tensors.values())
     try:
-        if checkpoint.model == "composer":
-            sizes: dict[str, Any] = checkpoint.sizes | {"styles": tuple(checkpoint.sizes["styles"])}
-            config = ComposerConfig(**sizes)
-            return Model(folder.name, NumpyComposer(config, tensors), checkpoint, parameters)
-        if checkpoint.model == "markov":
-            return Model(folder.name, Markov.from_tensors(tensors), checkpoint, parameters)
-    except (KeyError, TypeError, ValueError) as error:
+        player = _PLAYERS[checkpoint.model](checkpoint.sizes, tensors)
+    except (CadenzaError, LookupError, TypeError, ValueError) as error:
         raise CadenzaError(f"the checkpoint {folder} is damaged: {error}") from error
-    raise CadenzaError(f"the model {checkpoint.model} of {folder} can be trained and compared, not played")
+    return Model(folder.name, player, checkpoint, sum(tensor.size for tensor in tensors.values()))
+
+
+def _composer(sizes: Mapping[str, Any], tensors: Tensors) -> NumpyComposer:
+    """The composer of a checkpoint. Raises CadenzaError or TypeError where sizes and tensors do not fit."""
+    fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in sizes.items()}  # pyright: ignore[reportUnknownArgumentType]
+    config = ComposerConfig(**fields)
+    check_tensors(tensors, config.shapes())
+    return NumpyComposer(config, tensors)
+
+
+def _markov(_: Mapping[str, Any], tensors: Tensors) -> Markov:
+    """The Markov model of a checkpoint. Raises LookupError or ValueError where its tensors are no counts."""
+    model = Markov.from_tensors(tensors)
+    for field_, orders in zip(events.FIELDS, model.tables, strict=True):
+        for order, table in enumerate(orders):
+            if not _are_counts(table.keys, table.counts, field_.size):
+                raise ValueError(f"the tensors {field_.name}.{order} hold no counts")
+    return model
+
+
+def _are_counts(keys: NDArray[Any], counts: NDArray[Any], symbols: int) -> bool:
+    """Whether keys and counts can be those of `markov.Counts` for a field of so many symbols."""
+    if not (keys.dtype == counts.dtype == np.int64 and keys.ndim == 1 and keys.shape == counts.shape):
+        return False
+    return bool((np.diff(keys) > 0).all() and (keys % 256 < symbols).all() and (counts > 0).all())
+
+
+_PLAYERS: Final[dict[str, Callable[[Mapping[str, Any], Tensors], SequenceModel[Any]]]] = {
+    "composer": _composer,
+    "markov": _markov,
+}
+"""What makes each model that plays from a checkpoint's sizes and tensors."""
 
 
 @dataclass(frozen=True)
@@ -133,6 +169,8 @@ class Wish:
             raise CadenzaError(f"the number of bars must be from 1 to {MOST_BARS}, not {self.bars}")
         if self.seed < 0:
             raise CadenzaError(f"the seed must be 0 or more, not {self.seed}")
+        if self.style == "":
+            raise CadenzaError("no style '': leave it out, or name one of the model's")
 
 
 def generate(
@@ -144,17 +182,23 @@ def generate(
 ) -> Take:
     """Composes from nothing, in a metre, at a tempo in quarter notes a minute (by default the style's).
 
-    Without a style, in the model's first.
+    Without a style, in the model's first. Raises CadenzaError for a metre or tempo out of range.
     """
     qpm = DEFAULT_TEMPOS.get(wish.style or "", 100.0) if tempo is None else tempo
     if not 10 <= qpm <= 480:
-        raise CadenzaError(f"the tempo must be from 10 to 480 quarter notes a minute, not {qpm:g}")
+        raise CadenzaError(f"the tempo must be from 10 to 480 quarter notes a minute, not {qpm:.12g}")
+    beats, unit = metre
+    if unit not in (1, 2, 4, 8, 16, 32) or not 0 < beats <= 2 * unit:
+        raise CadenzaError(
+            f"no metre '{beats}/{unit}': bars of up to two whole notes, counted in 1, 2, 4, 8, 16 or 32"
+        )
     empty = Score(480, (), (Tempo.from_qpm(0, qpm),), (TimeSignature(0, *metre),))
     frame = Frame(empty, "metrical", 0, 0)
     bar = empty.bar_ticks(empty.time_signatures[0])
     plan = Plan(0, wish.bars * bar, LONGEST_BARS * bar, 0, 0)
     model = model or load_model()
-    wish = replace(wish, style=wish.style or next(iter(model.sequence_model.styles), None))
+    if wish.style is None:
+        wish = replace(wish, style=next(iter(model.sequence_model.styles), None))
     return _take(wish, model, frame, None, plan)
 
 
@@ -162,16 +206,30 @@ def continue_(score: Score, wish: Wish, *, model: Model | None = None) -> Take:
     """Composes what comes after a score, which comes back untouched.
 
     The added notes begin where the last note has ended, at the next bar line at the latest, and fill `bars`
-    bars (after the rest of a bar that is under way). Raises CadenzaError where the score has no note that a
-    piano could play.
+    bars (after the rest of a bar that is under way). Raises CadenzaError for what `hear` refuses.
     """
-    heard = with_bars(score)
-    frame = events.frame_of(heard)
-    prompt = _in_place(frame, events.encode_in(frame))
+    frame, prompt = hear(score)
     model = model or load_model()
-    wish = replace(wish, style=wish.style or likeliest_style(model.sequence_model, prompt))
-    take = _take(wish, model, frame, prompt, plan(heard, wish.bars))
+    if wish.style is None:
+        wish = replace(wish, style=likeliest_style(model.sequence_model, prompt))
+    take = _take(wish, model, frame, prompt, plan(frame.score, wish.bars))
     return replace(take, score=replace(take.score, time_signatures=score.time_signatures))
+
+
+def hear(score: Score) -> tuple[Frame, EventSequence]:
+    """A prompt as the composer hears it.
+
+    Raises CadenzaError where it has no note that a piano could play, or bars beyond `LONGEST_METRE`.
+    """
+    frame = events.frame_of(with_bars(score))
+    prompt = _in_place(frame, events.encode_in(frame))
+    metre = frame.score.metre_at(int(_playable(frame.score)["start"].max()))
+    if metre.numerator > LONGEST_METRE * metre.denominator:
+        raise CadenzaError(
+            f"its bars are of {metre.numerator}/{metre.denominator}: more than {LONGEST_METRE} whole notes "
+            "is too long to go on in; is its metre right?"
+        )
+    return frame, prompt
 
 
 def _playable(score: Score) -> Notes:

@@ -180,7 +180,9 @@ def score_of_frames(frames: NDArray[np.uint8], steps_per_quarter: int) -> Score:
     pitch, start = np.nonzero(edges == 1)
     _, end = np.nonzero(edges == -1)
     rows = np.stack([pitch + _LOWEST_COLUMN, start * step, end * step, np.full_like(pitch, 80)], axis=1)
-    return Score.from_notes(rows.tolist(), ticks_per_quarter=ticks_per_quarter)
+    score = Score.from_notes(rows.tolist(), ticks_per_quarter=ticks_per_quarter)
+    # Silent frames after the last note are part of the piece.
+    return replace(score, tracks=(replace(score.tracks[0], end=len(frames) * step),))
 
 
 # --- JSB chorales at sixteenths -------------------------------------------------------------------
@@ -528,7 +530,7 @@ def find_corpus(name: str) -> tuple[Corpus, Path]:
 def _folder_corpus(name: str) -> tuple[Corpus, Path]:
     folder = Path(name).expanduser()
     try:
-        if folder.is_dir():
+        if name and folder.is_dir():
             home = folder.resolve()
             title = home.name or "corpus"
             about = f"MIDI files of {folder}"

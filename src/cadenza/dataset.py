@@ -1,4 +1,4 @@
-"""From a corpus to batches: encoded pieces in arrays on disk, windows of them, augmentation.
+"""From a corpus to batches: encoded pieces in arrays on disk, windows of events, augmentation.
 
 On disk, a prepared corpus is a folder: `rows.npy` and its companions hold the pieces end to end and are
 memory-mapped; `pieces.json` says where each begins, its side of the split, its grid, and which files were
@@ -14,14 +14,14 @@ import json
 import os
 import shutil
 import signal
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Generic
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,9 +30,10 @@ from cadenza.corpus import CORPORA, Corpus, Item, Split, content_hash, find_corp
 from cadenza.errors import CadenzaError
 from cadenza.files import atomic_path, cache_folder
 from cadenza.representation import events
-from cadenza.representation.events import EventSequence, Grid
+from cadenza.representation.base import Grid, Representation, S
+from cadenza.representation.events import Events, EventSequence
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 """Raised when prepared arrays of an older version can no longer be read: they are then made anew."""
 
 SHARD: Final = 64
@@ -57,37 +58,44 @@ class Piece:
     """Content hash (see `corpus.content_hash`)."""
 
     @property
-    def notes(self) -> int:
+    def rows(self) -> int:
         """Rows of the piece."""
         return self.stop - self.start
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """A corpus as arrays. Columns of `rows` are `events.FIELDS`; `places` holds (position, bar)."""
+class Prepared(Generic[S]):
+    """A corpus in a representation, as arrays."""
 
     name: str
     style: str
     folder: Path
+    representation: Representation[S]
     pieces: tuple[Piece, ...]
     rejected: tuple[tuple[str, str], ...]
-    rows: NDArray[np.int16]
-    onsets: NDArray[np.int32]
-    places: NDArray[np.int16]
+    arrays: dict[str, NDArray[np.integer]]
+    """Of all pieces end to end, as `Representation.arrays` has them."""
     digest: str
     """SHA-256 over the content hashes: names the exact set of pieces."""
 
-    def sequence(self, piece: Piece) -> EventSequence:
-        """The rows of one piece."""
+    def sequence(self, piece: Piece) -> S:
+        """One piece."""
         part = slice(piece.start, piece.stop)
-        places = np.asarray(self.places[part])
-        return EventSequence(
-            np.asarray(self.rows[part]), np.asarray(self.onsets[part]), places[:, 0], places[:, 1], piece.grid
-        )
+        arrays = {name: np.asarray(array[part]) for name, array in self.arrays.items()}
+        return self.representation.sequence(arrays, piece.grid)
 
     def side(self, split: Split) -> list[Piece]:
         """The pieces of a split, each in its own grid."""
         return [p for p in self.pieces if p.split == split and p.native]
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """One sequence of an item."""
+
+    grid: Grid
+    length: int
+    arrays: dict[str, NDArray[np.integer]]
 
 
 @dataclass(frozen=True)
@@ -98,12 +106,24 @@ class _Encoded:
     content: str = ""
     group: str = ""
     split: Split | None = None
-    sequences: tuple[EventSequence, ...] = ()
+    readings: tuple[_Reading, ...] = ()
     reason: str = ""
 
 
-def prepare(name: str, on_progress: OnProgress | None = None, workers: int | None = None) -> Prepared:
-    """A corpus by name or folder, encoded as events; from the cache where it already lies there.
+def prepare(
+    name: str, on_progress: OnProgress | None = None, workers: int | None = None
+) -> Prepared[EventSequence]:
+    """A corpus by name or folder as events: see `prepare_as`."""
+    return prepare_as(Events(), name, on_progress, workers)
+
+
+def prepare_as(
+    representation: Representation[S],
+    name: str,
+    on_progress: OnProgress | None = None,
+    workers: int | None = None,
+) -> Prepared[S]:
+    """A corpus by name or folder in a representation; from the cache where it already lies there.
 
     `on_progress` is told of every shard of files. `workers`: processes, all cores by default; with 1, all is
     done in this one. Raises CadenzaError for an unknown or absent corpus and for one in which nothing can be
@@ -113,24 +133,35 @@ def prepare(name: str, on_progress: OnProgress | None = None, workers: int | Non
     items = corpus.items(folder)
     if not items:
         raise CadenzaError(f"{folder}: no MIDI file in it or below it")
-    home = cache_folder() / "prepared" / f"{corpus.name[:50]}-{_fingerprint(corpus, items)}"
+    job = _Job(name, representation)
+    home = cache_folder() / "prepared" / f"{corpus.name[:50]}-{_fingerprint(corpus, items, representation)}"
     try:
         if not (home / "pieces.json").exists():
             shards = home / "shards"
             shards.mkdir(parents=True, exist_ok=True)
-            _write(corpus, _encode_all(name, items, shards, on_progress, workers or _cores()), home)
+            _write(corpus, _encode_all(job, items, shards, on_progress, workers or _cores()), home)
             shutil.rmtree(shards, ignore_errors=True)
     except (OSError, CadenzaError) as error:
         if not (home / "pieces.json").exists():  # else another process was faster
             if isinstance(error, OSError):
                 raise CadenzaError(f"{home}: cannot be prepared: {error.strerror or error}") from error
             raise
-    return load(home)
+    return load(home, representation)
 
 
-def _fingerprint(corpus: Corpus, items: Sequence[Item]) -> str:
+@dataclass(frozen=True)
+class _Job:
+    """What a worker process is told beside the items."""
+
+    corpus: str
+    representation: Representation[Any]
+
+
+def _fingerprint(corpus: Corpus, items: Sequence[Item], representation: Representation[Any]) -> str:
     """Changes when a file of the corpus, or the way it is written to disk, does."""
-    seen = hashlib.sha256(f"{FORMAT} {corpus.name} {events.FIELDS}".encode(errors="surrogateescape"))
+    seen = hashlib.sha256(
+        f"{FORMAT} {corpus.name} {representation} {events.FIELDS}".encode(errors="surrogateescape")
+    )
     if corpus.name not in CORPORA or CORPORA[corpus.name].origin != corpus.origin:
         seen.update(corpus.origin.encode(errors="surrogateescape"))  # two folders may share their name
     for item in items:
@@ -148,13 +179,13 @@ def _stamp(path: Path) -> str:
 
 
 def _encode_all(
-    name: str, items: Sequence[Item], shards: Path, on_progress: OnProgress | None, workers: int
+    job: _Job, items: Sequence[Item], shards: Path, on_progress: OnProgress | None, workers: int
 ) -> list[_Encoded]:
     """Every item's result, in order. Shards that an interrupted run left behind are not made again."""
     parts = {shards / f"{i:06d}.npz": items[i : i + SHARD] for i in range(0, len(items), SHARD)}
     missing = {path: part for path, part in parts.items() if not path.exists()}
     done = len(items) - sum(map(len, missing.values()))
-    for encoded in _encode_shards(name, missing, workers):
+    for encoded in _encode_shards(job, missing, workers):
         done += encoded
         if on_progress:
             on_progress(done, len(items))
@@ -166,24 +197,24 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _encode_shards(name: str, shards: Mapping[Path, Sequence[Item]], workers: int) -> Iterator[int]:
+def _encode_shards(job: _Job, shards: Mapping[Path, Sequence[Item]], workers: int) -> Iterator[int]:
     """Writes shards, in processes where there are several; the number of items of each that is done."""
     if min(workers, len(shards)) <= 1:
         for path, items in shards.items():
-            _encode_shard(name, items, path)
+            _encode_shard(job, items, path)
             yield len(items)
         return
     # Spawned, not forked: the parent may hold threads of NumPy or torch, which do not survive a fork.
     with ProcessPoolExecutor(workers, get_context("spawn"), _leave_interrupts_to_the_parent) as pool:
-        jobs = {pool.submit(_encode_shard, name, items, path): len(items) for path, items in shards.items()}
+        jobs = {pool.submit(_encode_shard, job, items, path): len(items) for path, items in shards.items()}
         try:
-            for job in as_completed(jobs):
-                job.result()
-                yield jobs[job]
+            for done in as_completed(jobs):
+                done.result()
+                yield jobs[done]
         except BrokenProcessPool as error:
             advice = "in a script, call prepare below `if __name__ == '__main__':`, or with workers=1"
             raise CadenzaError(
-                f"preparing {name}: a worker process died (out of memory?); {advice}"
+                f"preparing {job.corpus}: a worker process died (out of memory?); {advice}"
             ) from error
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
@@ -193,64 +224,55 @@ def _leave_interrupts_to_the_parent() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _encode_shard(name: str, items: Sequence[Item], path: Path) -> None:
-    corpus, _ = find_corpus(name)
-    encoded = [_encode_item(corpus, item) for item in items]
-    sequences = [sequence for e in encoded for sequence in e.sequences]
+def _encode_shard(job: _Job, items: Sequence[Item], path: Path) -> None:
+    corpus, _ = find_corpus(job.corpus)
+    encoded = [_encode_item(corpus, item, job.representation) for item in items]
     index = [
-        asdict(replace(e, sequences=())) | {"sequences": [(s.grid, len(s)) for s in e.sequences]}
+        asdict(replace(e, readings=())) | {"readings": [(r.grid, r.length) for r in e.readings]}
         for e in encoded
     ]
-    arrays = _joined(sequences)
     with atomic_path(path) as beside, beside.open("wb") as file:
-        np.savez(file, index=np.array(json.dumps(index)), rows=arrays[0], onsets=arrays[1], places=arrays[2])
+        arrays = _joined(reading for e in encoded for reading in e.readings)
+        np.savez(file, index=np.array(json.dumps(index)), **arrays)  # pyright: ignore[reportArgumentType]
 
 
-def _encode_item(corpus: Corpus, item: Item) -> _Encoded:
+def _encode_item(corpus: Corpus, item: Item, representation: Representation[Any]) -> _Encoded:
     try:
         score = corpus.read(item)
-        native = events.encode(score)
-        # A metrical piece is also kept as it sounds in seconds, so that a model can learn free time from it.
-        others = (events.encode(score, "free"),) if native.grid == "metrical" else ()
+        sequences = representation.readings(score)
     except CadenzaError as error:
         return _Encoded(item.name, reason=str(error).removeprefix(f"{item.path}: "))
     group = item.group or corpus.group(score)
-    return _Encoded(item.name, content_hash(score), group, item.split, (native, *others))
+    readings = tuple(_Reading(s.grid, len(s), representation.arrays(s)) for s in sequences)
+    return _Encoded(item.name, content_hash(score), group, item.split, readings)
 
 
-def _joined(
-    sequences: Sequence[EventSequence],
-) -> tuple[NDArray[np.int16], NDArray[np.int32], NDArray[np.int16]]:
-    """Rows, onsets and places of sequences end to end."""
-    if not sequences:
-        return np.zeros((0, len(events.FIELDS)), np.int16), np.zeros(0, np.int32), np.zeros((0, 2), np.int16)
-    return (
-        np.concatenate([s.rows for s in sequences]),
-        np.concatenate([s.onsets for s in sequences]),
-        np.concatenate([np.stack([s.positions, s.bars], axis=1) for s in sequences]),
-    )
+def _joined(readings: Iterable[_Reading]) -> dict[str, NDArray[np.integer]]:
+    """The arrays of readings end to end; none of none."""
+    parts = [reading.arrays for reading in readings]
+    return {name: np.concatenate([part[name] for part in parts]) for name in (parts[0] if parts else ())}
 
 
 def _read_shard(path: Path) -> list[_Encoded]:
     with np.load(path) as shard:
-        index = json.loads(str(shard["index"]))
-        rows, onsets, places = shard["rows"], shard["onsets"], shard["places"]
+        arrays = {name: shard[name] for name in shard.files}
+    index = json.loads(str(arrays.pop("index")))
     encoded: list[_Encoded] = []
     at = 0
     for entry in index:
-        sequences: list[EventSequence] = []
-        for grid, length in entry["sequences"]:
-            part = slice(at, at + length)
-            sequences.append(EventSequence(rows[part], onsets[part], places[part, 0], places[part, 1], grid))
+        readings: list[_Reading] = []
+        for grid, length in entry["readings"]:
+            part = {name: array[at : at + length] for name, array in arrays.items()}
+            readings.append(_Reading(grid, length, part))
             at += length
-        encoded.append(_Encoded(**(entry | {"sequences": tuple(sequences)})))
+        encoded.append(_Encoded(**(entry | {"readings": tuple(readings)})))
     return encoded
 
 
 def _write(corpus: Corpus, encoded: Sequence[_Encoded], home: Path) -> None:
     """The prepared corpus; `pieces.json` last, because its presence says that the rest is whole."""
-    good = [e for e in encoded if e.sequences]
-    rejected = [(e.name, e.reason) for e in encoded if not e.sequences]
+    good = [e for e in encoded if e.readings]
+    rejected = [(e.name, e.reason) for e in encoded if not e.readings]
     if not good:
         shutil.rmtree(home)
         first = ": ".join(rejected[0])
@@ -261,12 +283,12 @@ def _write(corpus: Corpus, encoded: Sequence[_Encoded], home: Path) -> None:
     pieces: list[dict[str, Any]] = []
     at = 0
     for e, side in zip(good, sides, strict=True):
-        for i, sequence in enumerate(e.sequences):
-            piece = Piece(e.name, e.split or side, sequence.grid, i == 0, at, at + len(sequence), e.content)
+        for i, reading in enumerate(e.readings):
+            piece = Piece(e.name, e.split or side, reading.grid, i == 0, at, at + reading.length, e.content)
             pieces.append(asdict(piece))
-            at += len(sequence)
-    arrays = _joined([sequence for e in good for sequence in e.sequences])
-    for name, array in zip(("rows", "onsets", "places"), arrays, strict=True):
+            at += reading.length
+    arrays = _joined(reading for e in good for reading in e.readings)
+    for name, array in arrays.items():
         with atomic_path(home / f"{name}.npy") as beside, beside.open("wb") as file:
             np.save(file, array)
     digest = hashlib.sha256("".join(sorted(e.content for e in good)).encode()).hexdigest()
@@ -274,6 +296,7 @@ def _write(corpus: Corpus, encoded: Sequence[_Encoded], home: Path) -> None:
         "name": corpus.name,
         "style": corpus.style,
         "digest": digest,
+        "arrays": list(arrays),
         "pieces": pieces,
         "rejected": rejected,
     }
@@ -281,15 +304,14 @@ def _write(corpus: Corpus, encoded: Sequence[_Encoded], home: Path) -> None:
         beside.write_text(json.dumps(about, indent=1), encoding="utf-8")
 
 
-def load(home: Path) -> Prepared:
+def load(home: Path, representation: Representation[S]) -> Prepared[S]:
     """A prepared corpus from its folder, its arrays memory-mapped."""
     about = json.loads((home / "pieces.json").read_text(encoding="utf-8"))
-    arrays = (np.load(home / f"{name}.npy", mmap_mode="r") for name in ("rows", "onsets", "places"))
-    rows, onsets, places = arrays
+    arrays = {name: np.load(home / f"{name}.npy", mmap_mode="r") for name in about["arrays"]}
     pieces = tuple(Piece(**piece) for piece in about["pieces"])
     rejected = tuple((name, reason) for name, reason in about["rejected"])
     return Prepared(
-        about["name"], about["style"], home, pieces, rejected, rows, onsets, places, about["digest"]
+        about["name"], about["style"], home, representation, pieces, rejected, arrays, about["digest"]
     )
 
 
@@ -392,7 +414,7 @@ class Augmentation:
 class WindowSource:
     """Draws training windows from several corpora; batch k of a seed is always the same."""
 
-    corpora: tuple[Prepared, ...]
+    corpora: tuple[Prepared[EventSequence], ...]
     shares: tuple[float, ...]
     """Share of the windows taken from each corpus."""
     length: int
@@ -424,11 +446,11 @@ class WindowSource:
                     f"no piece of {corpus.name} falls on the training side: it needs more files"
                 )
             even = np.array([_share(piece, free) for piece in pieces], dtype=np.float64)
-            by_rows = even * [piece.notes for piece in pieces]
+            by_rows = even * [piece.rows for piece in pieces]
             found[str(corpus.folder)] = pieces, even / even.sum(), by_rows / by_rows.sum()
         return found
 
-    def _draw_one(self, corpus: Prepared, rng: np.random.Generator) -> Windows:
+    def _draw_one(self, corpus: Prepared[EventSequence], rng: np.random.Generator) -> Windows:
         pieces, even, by_rows = self._pieces[str(corpus.folder)]
         begins = rng.random() < self.beginnings
         piece = pieces[int(rng.choice(len(pieces), p=even if begins else by_rows))]

@@ -29,7 +29,9 @@ class Likelihood:
     notes: int
 
 
-def likelihood(score: Score, corpus: Prepared, pieces: Iterable[Piece], *, seed: int = 0) -> Likelihood:
+def likelihood(
+    score: Score, corpus: Prepared[EventSequence], pieces: Iterable[Piece], *, seed: int = 0
+) -> Likelihood:
     """The likelihood of pieces of a corpus, each scored whole, from its first note to its end."""
     totals: list[NDArray[np.float64]] = []
     notes: list[int] = []

@@ -6,6 +6,7 @@ import errno
 import os
 from collections.abc import Generator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from uuid import uuid4
 
@@ -17,6 +18,7 @@ _REASONS = {
     errno.EROFS: "the disk is read-only",
     errno.ENOSPC: "the disk is full",
     errno.EDQUOT: "your disk quota is used up",
+    errno.EFBIG: "it is larger than a file may be there",
     errno.ENAMETOOLONG: "the name is too long",
 }
 
@@ -26,28 +28,82 @@ def atomic_path(path: str | os.PathLike[str]) -> Generator[Path]:
     """A new, empty file beside `path` to write to: renamed onto `path` at the end, removed on failure.
 
     It keeps the suffix, by which some libraries choose the format. Whatever stood at `path` stays untouched
-    until the new content is complete. Raises CadenzaError, naming `path`, where it cannot be written.
+    until the new content is complete. Within `all_or_none` it is renamed at the end of that. Raises
+    CadenzaError, naming `path`, where it cannot be written.
     """
     target = Path(path)
-    # The name must not grow beyond what the file system allows, and two threads must not share it.
-    beside = target.with_name(f".{target.stem[:100]}.{uuid4().hex[:12]}{target.suffix[:20]}")
-    if not target.parent.is_dir():
-        raise CadenzaError(f"{target}: not written: there is no folder {target.parent}")
-    if target.exists() and not target.is_file():
-        kind = "a folder" if target.is_dir() else "no ordinary file"
-        raise CadenzaError(f"{target}: not written: this is {kind}")
+    beside = _begun(target)
     try:
-        try:
-            beside.touch(exist_ok=False)
+        with _explained(target, beside):
             yield beside
-            beside.replace(target)
-        finally:
+            waiting = _waiting.get()
+            if waiting is None:
+                beside.replace(target)
+            else:
+                waiting.append((beside, target))
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def all_or_none() -> Generator[None]:
+    """What `atomic_path` writes within goes into place at the end, all together; on failure, none of it."""
+    waiting: list[tuple[Path, Path]] = []
+    token = _waiting.set(waiting)
+    try:
+        yield
+        for beside, target in waiting:
+            with _explained(target, beside):
+                beside.replace(target)
+    finally:
+        _waiting.reset(token)
+        for beside, _ in waiting:
             beside.unlink(missing_ok=True)
+
+
+_waiting: ContextVar[list[tuple[Path, Path]] | None] = ContextVar("_waiting", default=None)
+"""Files written within `all_or_none`, and where they go."""
+
+
+def check_writable(path: str | os.PathLike[str]) -> None:
+    """Raises CadenzaError, naming `path`, where `atomic_path` would not even begin to write it."""
+    _begun(Path(path)).unlink()
+
+
+def _begun(target: Path) -> Path:
+    """A new, empty file beside a target that can be written."""
+    # Its name is short, for that of the target may be as long as the file system allows.
+    beside = target.parent / f".cadenza-{uuid4().hex[:12]}{target.suffix[:20]}"
+    with _explained(target, beside):
+        if not target.parent.is_dir():
+            raise CadenzaError(f"{target}: not written: there is no folder {target.parent}")
+        if target.exists() and not target.is_file():
+            kind = "a folder" if target.is_dir() else "no ordinary file"
+            raise CadenzaError(f"{target}: not written: this is {kind}")
+        beside.touch(exist_ok=False)
+    return beside
+
+
+@contextmanager
+def _explained(target: Path, beside: Path) -> Generator[None]:
+    """Says in words why a target could not be written."""
+    try:
+        yield
     except OSError as error:
         # An error about another file, say one that was to be copied, is not ours to explain.
-        if error.filename is not None and Path(os.fsdecode(error.filename)) != beside:
+        about = None if error.filename is None else Path(os.fsdecode(error.filename))
+        if about not in (None, beside, target, target.parent):
             raise
         raise CadenzaError(f"{target}: not written: {_reason(error)}") from error
+
+
+def is_folder(path: Path) -> bool:
+    """Whether a folder is there; False also where `Path.is_dir` fails, as for too long a name."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
 
 
 def cache_folder() -> Path:

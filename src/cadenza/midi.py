@@ -11,6 +11,8 @@ tempo and division above 0) whose `problems` say what was mended, or one `MidiEr
 
 from __future__ import annotations
 
+import codecs
+import math
 import os
 import re
 import stat
@@ -59,6 +61,8 @@ _SMPTE_RATES: Final = {24: (24, 1_000_000), 25: (25, 1_000_000), 29: (30, 1_001_
 """Frames a second in the header: (whole frames in what is read as a quarter, microseconds it lasts)."""
 
 _CLIPPED: Final = "Data bytes above 127, clipped"
+_RUN_ON: Final = "Messages that leave out their status after a meta or system-exclusive one"
+"""Such a one ends running status, says the standard; some files run on, and mean the status before it."""
 _STRAY: Final = "System messages that do not belong in a file, left out"
 
 _CONTROL_CHANGE: Final = re.compile(rb"[\xb0-\xbf][\x00-\x7f]{2}")
@@ -77,9 +81,11 @@ _SIGNATURES: Final = (
     (b"\x89PNG", "a picture"),
     (b"\xff\xd8\xff", "a picture"),
     (b"GIF8", "a picture"),
-    (b"<", "an XML or HTML file (a web page saved in place of the music?)"),
-    (b"{", "a JSON file"),
-    (b"[", "a JSON file"),
+)
+_TEXT_SIGNATURES: Final = (
+    ("<", "an XML or HTML file (a web page saved in place of the music?)"),
+    ("{", "a JSON file"),
+    ("[", "a JSON file"),
 )
 
 
@@ -191,7 +197,7 @@ def _file_bytes(path: str | os.PathLike[str]) -> bytes:
 
 
 def _too_big(name: str | os.PathLike[str], size: int) -> str:
-    return f"{name}: {size / 2**20:.1f} MiB, more than the {MAX_BYTES // 2**20} allowed"
+    return f"{name}: {math.ceil(10 * size / 2**20) / 10} MiB, more than the {MAX_BYTES // 2**20} allowed"
 
 
 def _read_header(data: bytes, name: str, problems: _Problems) -> _Header:
@@ -226,15 +232,27 @@ def _what_it_is(data: bytes) -> str:
         return f"this is not MIDI but {kind}"
     if not any(data):
         return "nothing but zero bytes"
-    for start, what in _SIGNATURES:
-        if data.lstrip().startswith(start):
-            return f"this is not MIDI but {what}"
     if data[:4] == b"MTrk":
         return "a MIDI track without the header that belongs before it"
-    head = data[:512]
-    if all(byte >= 32 or byte in b"\t\n\r\f" for byte in head) and head.isascii():
+    for start, what in _SIGNATURES:
+        if data.startswith(start):
+            return f"this is not MIDI but {what}"
+    text = _text(data[:512])
+    for start, what in _TEXT_SIGNATURES:
+        if text.startswith(start):
+            return f"this is not MIDI but {what}"
+    if len(text.split()) > 1:
         return "this is not MIDI but a text file"
     return "this is not a MIDI file: it has no MThd header"
+
+
+def _text(head: bytes) -> str:
+    """The beginning of a text; empty where it is none, or so short that random bytes may look like it."""
+    try:
+        text = codecs.getincrementaldecoder("utf-8-sig")().decode(head).strip()
+    except UnicodeDecodeError:
+        return ""
+    return text if len(text) >= 8 and all(map(str.isprintable, text.split())) else ""
 
 
 def _division(division: int, name: str, problems: _Problems) -> tuple[int, int]:
@@ -324,6 +342,7 @@ def _messages(chunk: bytes, problems: _Problems) -> Iterator[tuple[int, bytes]]:
     Raises _Broken where the next one cannot be made out.
     """
     at = tick = status = 0
+    interrupted = False
     while at < len(chunk):
         begin = at
         try:
@@ -332,15 +351,18 @@ def _messages(chunk: bytes, problems: _Problems) -> Iterator[tuple[int, bytes]]:
             first = chunk[at]
             if first >= 0xF0:
                 message, at = _system_message(chunk, at)
+                interrupted = True
                 yield tick, message
                 continue
         except IndexError:
             raise _Broken(begin, "the track ends in the middle of a message") from None
-        # Meta and system-exclusive messages should end running status, but some files run on after them.
         if first >= 0x80:
             status, at = first, at + 1
         elif not status:
             raise _Broken(at, "data where a message should begin")
+        elif interrupted:
+            problems.count(_RUN_ON)
+        interrupted = False
         size = 1 if 0xC0 <= status < 0xE0 else 2
         body = chunk[at : at + size]
         at += size
@@ -504,7 +526,9 @@ def _checked(score: Score, name: str, problems: _Problems) -> Score:
         raise MidiError(f"{name}: reaches tick {last}, more than 2^31 - 1: damaged times?")
     seconds = float(score.seconds(last))
     if seconds > MAX_HOURS * 3600:
-        raise MidiError(f"{name}: lasts {seconds:.0f} seconds, more than {MAX_HOURS} hours: damaged times?")
+        raise MidiError(
+            f"{name}: lasts {math.ceil(seconds)} seconds, more than {MAX_HOURS} hours: damaged times?"
+        )
     if not notes:
         problems.say("There are no notes")
     return replace(score, problems=problems.sentences())
@@ -638,7 +662,8 @@ def read_notes(path: str | os.PathLike[str]) -> Score:
     Kept are notes, tempos, signatures, sustain pedal, and of every track its name and program. symusic makes
     a track of each program of each channel; drums come out on channel 9, all others on channel 0, and release
     velocities are unknown. Pedal in a track without notes stays a track of its own. Notes that are never
-    closed are left out. Tempos and signatures all belong to track 0.
+    closed are left out. Tempos and signatures all belong to track 0. Where messages leave out their status
+    after a system message, symusic loses notes; `read_midi` does not.
 
     Raises MidiError, also for type 2, which is several pieces, and for damage that `read_midi` would mend.
     """

@@ -76,6 +76,7 @@ def piano_roll(
     Below each row stand the velocities, and the sustain pedal where there is one. Drums are left out. A score
     without notes gives a picture that says so. Raises CadenzaError where the file cannot be written.
     """
+    title = title.encode("utf-8", "replace").decode()  # the name of a file may hold what no text does
     notes = score.pitched_notes
     if not len(notes):
         _save(_empty(title), path)

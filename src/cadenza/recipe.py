@@ -6,22 +6,14 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from pathlib import Path
-from typing import Any, Final, Literal, TypeVar, get_args, get_type_hints
+from typing import Any, Literal, TypeVar, get_args, get_type_hints
 
-from cadenza.architecture import ComposerConfig, EventLSTMConfig, MarkovConfig
+from cadenza.architecture import ComposerConfig
 from cadenza.dataset import Augmentation
 from cadenza.errors import CadenzaError
+from cadenza.models import MODELS, Sizes
 
 Config = TypeVar("Config")
-
-Sizes = ComposerConfig | EventLSTMConfig | MarkovConfig
-
-SIZES: Final[dict[str, type[Sizes]]] = {
-    "composer": ComposerConfig,
-    "event_lstm": EventLSTMConfig,
-    "markov": MarkovConfig,
-}
-"""What `name` under `[model]` can be, with the class of its sizes."""
 
 
 def _require(key: str, value: float, fine: bool, allowed: str) -> None:
@@ -31,7 +23,7 @@ def _require(key: str, value: float, fine: bool, allowed: str) -> None:
 
 @dataclass(frozen=True)
 class DataConfig:
-    """What is trained on."""
+    """What a model of events is trained on."""
 
     corpora: tuple[str, ...] = ("pop909", "classical", "chorales")
     """Names or folders."""
@@ -54,25 +46,57 @@ class DataConfig:
 
 
 @dataclass(frozen=True)
+class RollDataConfig:
+    """What a model of piano rolls is trained on; the roll itself is the model's."""
+
+    corpora: tuple[str, ...] = ("classical",)
+    """Names or folders."""
+    pieces: str = "*"
+    """Only pieces whose names match, as `solo/*`."""
+    order: Literal["random", "epochs"] = "random"
+    """random: segments drawn anywhere; epochs: every piece once, in another order each time."""
+    window: int = 128
+    """Steps of a segment; with epochs, the most steps of a piece that are read in one go."""
+    segments: int = 0
+    """So many random segments are chosen once and only these are trained on; 0: anywhere."""
+
+    def __post_init__(self) -> None:
+        _require("data.window", self.window, self.window >= 2, "2 or more")
+        _require("data.segments", self.segments, self.segments >= 0, "0 or more")
+        if self.segments and self.order == "epochs":
+            raise CadenzaError(
+                "data.segments are drawn at random: leave them out, or set data.order to random"
+            )
+
+
+@dataclass(frozen=True)
 class TrainingConfig:
     """How it is trained."""
 
     init: str = ""
     """Checkpoint folder whose weights a new run begins with, its optimiser fresh; empty: from random ones."""
+    reset: str = ""
+    """Of `init`, parameters whose names begin so are left out and begin at random."""
     steps: int = 6000
     """Optimiser steps."""
+    epochs: int = 0
+    """Where the data are read in epochs, how many, instead of `steps`; each ends with a validation."""
     batch: int = 8
-    """Windows a step."""
-    optimiser: Literal["muon", "adamw"] = "muon"
+    """Windows or segments a step."""
+    loss: Literal["mean", "sum"] = "mean"
+    """Of the notes or steps of a batch."""
+    optimiser: Literal["muon", "adamw", "adam", "adadelta", "adagrad", "rmsprop"] = "muon"
     """muon: the matrices of the trunk by Muon, all else by AdamW."""
     rate: float = 3e-3
-    """Learning rate of AdamW."""
+    """Learning rate; with muon, that of AdamW."""
     matrix_rate: float = 2e-2
     """Learning rate of Muon."""
     weight_decay: float = 0.01
     """Decoupled weight decay."""
     clip: float = 1.0
-    """Largest norm of the gradient."""
+    """Largest norm of the gradient; of that of each tensor with `clip_each`."""
+    clip_each: bool = False
+    """Clips each parameter's gradient by itself."""
     warmup: int = 100
     """Steps over which the rates rise."""
     cooldown: float = 0.5
@@ -91,6 +115,8 @@ class TrainingConfig:
     """Steps between lines of the log."""
     patience: int = 12
     """Validations without a better one after which it stops early."""
+    keep: tuple[int, ...] = ()
+    """Steps (with epochs, epochs) whose weights are kept beside the last and the best."""
 
     def __post_init__(self) -> None:
         for name in (
@@ -104,11 +130,13 @@ class TrainingConfig:
         ):
             value = getattr(self, name)
             _require(f"training.{name}", value, value >= 1, "1 or more")
-        for name in ("rate", "matrix_rate", "weight_decay", "warmup", "seed"):
+        for name in ("rate", "matrix_rate", "weight_decay", "warmup", "seed", "epochs"):
             value = getattr(self, name)
             _require(f"training.{name}", value, value >= 0, "0 or more")
         _require("training.clip", self.clip, self.clip > 0, "above 0")
         _require("training.cooldown", self.cooldown, 0 <= self.cooldown <= 1, "from 0 to 1")
+        if self.reset and not self.init:
+            raise CadenzaError("training.reset leaves out parameters of training.init, which is not given")
 
 
 @dataclass(frozen=True)
@@ -116,10 +144,10 @@ class Recipe:
     """One experiment."""
 
     model: str = "composer"
-    """A name in SIZES."""
+    """A name in `cadenza.models.MODELS`."""
     sizes: Sizes = field(default_factory=ComposerConfig)
     """The model's own configuration."""
-    data: DataConfig = field(default_factory=DataConfig)
+    data: DataConfig | RollDataConfig = field(default_factory=DataConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
 
 
@@ -136,9 +164,11 @@ def load_recipe(path: Path, changes: Mapping[str, str] | None = None) -> Recipe:
         raise CadenzaError(f"{path} is no valid TOML: {error}") from error
     for key, value in (changes or {}).items():
         *sections, last = key.split(".")
-        at = table
+        at: Any = table
         for section in sections:
-            at = at.setdefault(section, {})
+            at = at.setdefault(section, {}) if isinstance(at, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+        if not isinstance(at, dict):
+            raise CadenzaError(f"{key}: no such key: {'.'.join(sections)} is a value, not a table of keys")
         at[last] = _toml_value(value)
     return recipe_from(table, str(path))
 
@@ -157,18 +187,23 @@ def recipe_from(table: Mapping[str, Any], where: str) -> Recipe:
         raise CadenzaError(f"{where}: unknown section {min(unknown)!r}; there are data, model and training")
     model = dict(table.get("model", {}))
     name = model.pop("name", "composer")
-    if name not in SIZES:
-        raise CadenzaError(f"{where}: unknown model {name!r}; known are {', '.join(SIZES)}")
+    if name not in MODELS:
+        raise CadenzaError(f"{where}: unknown model {name!r}; known are {', '.join(MODELS)}")
+    kind = MODELS[name]
     return Recipe(
         name,
-        _filled(SIZES[name], model, f"{where}: model"),
-        _filled(DataConfig, table.get("data", {}), f"{where}: data"),
+        _filled(kind.sizes, model, f"{where}: model"),
+        _filled(
+            RollDataConfig if kind.data == "rolls" else DataConfig, table.get("data", {}), f"{where}: data"
+        ),
         _filled(TrainingConfig, table.get("training", {}), f"{where}: training"),
     )
 
 
 def _filled(kind: type[Config], table: Mapping[str, Any], where: str) -> Config:
     """A configuration from a table, lists as tuples; unknown keys and values of a wrong kind are errors."""
+    if not isinstance(table, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise CadenzaError(f"{where} is a table of keys, not {table!r}")
     known = {f.name: f for f in fields(kind)}  # pyright: ignore[reportArgumentType]
     hints = get_type_hints(kind)
     values: dict[str, Any] = {}

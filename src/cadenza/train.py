@@ -12,9 +12,10 @@ import json
 import math
 import signal
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from threading import Event, current_thread, main_thread
 from typing import Any, Final
@@ -23,9 +24,10 @@ import torch
 from torch import Tensor, nn
 
 from cadenza import __version__
-from cadenza.architecture import ComposerConfig, style_index
+from cadenza.architecture import ComposerConfig
+from cadenza.batches import EventBatches, RollBatches, Weighted, batches_of
 from cadenza.checkpoint import Checkpoint, load_checkpoint, load_tensors, save_checkpoint
-from cadenza.dataset import Prepared, Windows, WindowSource, prepare, window
+from cadenza.dataset import prepare
 from cadenza.engine.constraints import Constraints
 from cadenza.engine.generate import Span, sequence_of, stream
 from cadenza.engine.network import NumpyComposer
@@ -33,88 +35,82 @@ from cadenza.engine.sampler import Sampling
 from cadenza.errors import CadenzaError
 from cadenza.files import atomic_path
 from cadenza.midi import write_midi
-from cadenza.models.base import EventBatch, EventModel
-from cadenza.models.composer import Composer
-from cadenza.models.event_lstm import EventLSTM
+from cadenza.models import MODELS
 from cadenza.models.markov import Markov
 from cadenza.plot import curves
 from cadenza.recipe import Recipe, TrainingConfig
 from cadenza.representation.events import STEPS_PER_QUARTER, decode
 
-TRAINABLE: Final[dict[str, Callable[[Any], EventModel]]] = {"composer": Composer, "event_lstm": EventLSTM}
-"""The model of each name in `recipe.SIZES`, made from its sizes."""
-
-
-def torch_batch(windows: Windows, styles: tuple[str, ...]) -> EventBatch:
-    """Windows as tensors, for a model that knows the given styles."""
-    return EventBatch(
-        rows=torch.from_numpy(windows.rows),
-        places=torch.from_numpy(windows.places),
-        onsets=torch.from_numpy(windows.onsets),
-        is_start=torch.from_numpy(windows.is_start),
-        next_rows=torch.from_numpy(windows.next_rows),
-        next_places=torch.from_numpy(windows.next_places),
-        style=torch.tensor([style_index(styles, style) for style in windows.styles]),
-        weight=torch.from_numpy(windows.weight),
-    )
+PUBLISHED: Final[dict[str, Callable[..., torch.optim.Optimizer]]] = {
+    "adam": partial(torch.optim.Adam, fused=True),
+    "adadelta": partial(torch.optim.Adadelta, rho=0.95, eps=1e-6),
+    "adagrad": torch.optim.Adagrad,
+    "rmsprop": torch.optim.RMSprop,
+}
+"""The optimisers of the papers, with the constants they name, else torch's."""
 
 
 def make_optimisers(model: nn.Module, config: TrainingConfig) -> list[torch.optim.Optimizer]:
     """The optimisers of a model's parameters, each group with its own full rate under `initial_lr`."""
     parameters = dict(model.named_parameters())
-    decay = config.weight_decay
-    matrices = {n for n, p in parameters.items() if p.ndim == 2 and n.startswith(("blocks.", "lstm."))}
-    if config.optimiser == "adamw":
-        matrices = set[str]()
-    rest = [p for n, p in parameters.items() if n not in matrices]
-    optimisers: list[torch.optim.Optimizer] = [
-        torch.optim.AdamW(rest, lr=config.rate, betas=(0.9, 0.95), weight_decay=decay)
-    ]
-    if matrices:
-        optimisers.append(
-            torch.optim.Muon(
-                [parameters[n] for n in sorted(matrices)], lr=config.matrix_rate, weight_decay=decay
-            )
-        )
+    rate, decay = config.rate, config.weight_decay
+    optimisers: list[torch.optim.Optimizer]
+    if config.optimiser in ("muon", "adamw"):
+        matrices = {n for n, p in parameters.items() if p.ndim == 2 and n.startswith(("blocks.", "lstm."))}
+        if config.optimiser == "adamw":
+            matrices = set[str]()
+        rest = [p for n, p in parameters.items() if n not in matrices]
+        optimisers = [torch.optim.AdamW(rest, lr=rate, betas=(0.9, 0.95), weight_decay=decay)]
+        if matrices:
+            chosen = [parameters[n] for n in sorted(matrices)]
+            optimisers.append(torch.optim.Muon(chosen, lr=config.matrix_rate, weight_decay=decay))
+    else:
+        optimisers = [PUBLISHED[config.optimiser](model.parameters(), lr=rate, weight_decay=decay)]
     for optimiser in optimisers:
         for group in optimiser.param_groups:
             group["initial_lr"] = group["lr"]
     return optimisers
 
 
-def rate_factor(step: int, config: TrainingConfig) -> float:
+def rate_factor(step: int, steps: int, config: TrainingConfig) -> float:
     """Share of the full learning rate at a step: a rise, a plateau, a straight fall to zero."""
-    falling = max(1.0, config.steps * config.cooldown)
-    return min(1.0, (step + 1) / max(1, config.warmup), (config.steps - step) / falling)
+    falling = max(1.0, steps * config.cooldown)
+    return min(1.0, (step + 1) / max(1, config.warmup), (steps - step) / falling)
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Of each corpus's held-out batches, by its name."""
+
+    nats: dict[str, float]
+    """Nats a row: a note, or a step of a roll."""
+    exact: dict[str, float]
+    """Share of rows whose every field was likelier than not: exact-frame accuracy, where a row is a frame."""
 
 
 @torch.no_grad()
-def validate(
-    model: EventModel, styles: tuple[str, ...], held_out: Mapping[str, list[Windows]]
-) -> dict[str, float]:
-    """Nats a note on the windows of each corpus."""
+def validate(model: nn.Module, held_out: Mapping[str, Sequence[Weighted]]) -> Validation:
+    """How likely held-out batches are."""
     model.eval()
-    result: dict[str, float] = {}
-    for name, windows in held_out.items():
-        nats = notes = 0.0
-        for one in windows:
-            batch = torch_batch(one, styles)
-            nats -= float((model(batch).sum(-1) * batch.weight).sum())
-            notes += float(batch.weight.sum())
-        result[name] = round(nats / notes, 4)
+    result = Validation({}, {})
+    for name, batches in held_out.items():
+        nats = exact = rows = 0.0
+        for batch in batches:
+            scores = model(batch)
+            nats -= float((scores.sum(-1) * batch.weight).sum())
+            exact += float(((scores > -math.log(2)).all(-1) * batch.weight).sum())
+            rows += float(batch.weight.sum())
+        result.nats[name] = round(nats / rows, 4)
+        result.exact[name] = round(exact / rows, 4)
     model.train()
     return result
 
 
-def validation_windows(corpus: Prepared, length: int, most: int) -> list[Windows]:
-    """At most `most` windows of the validation split, evenly spaced over its pieces."""
-    places = [
-        (piece, first)
-        for piece in corpus.side("valid")
-        for first in range(0, max(1, piece.stop - piece.start + 1 - length // 2), length)
-    ]
-    chosen = places[:: max(1, math.ceil(len(places) / most))]
-    return [window(corpus.sequence(piece), first, length, corpus.style) for piece, first in chosen]
+def clip(model: nn.Module, config: TrainingConfig) -> float:
+    """Clips the gradient as configured; its norm before that, of the largest tensor where each is clipped."""
+    if not config.clip_each:
+        return float(nn.utils.clip_grad_norm_(model.parameters(), config.clip))
+    return max(float(nn.utils.clip_grad_norm_([p], config.clip)) for p in model.parameters())
 
 
 class Run:
@@ -125,39 +121,21 @@ class Run:
         torch.set_num_threads(config.threads)
         torch.manual_seed(config.seed)
         self.recipe, self.folder = recipe, folder
-        self.corpora = tuple(prepare(name) for name in recipe.data.corpora)
-        shares = recipe.data.shares or tuple(
-            float(sum(p.notes for p in c.side("train"))) for c in self.corpora
-        )
-        self.source = WindowSource(
-            self.corpora,
-            shares,
-            recipe.data.window,
-            config.batch,
-            recipe.data.augmentation,
-            config.seed,
-            recipe.data.beginnings,
-        )
-        self.held_out = {
-            c.name: validation_windows(c, recipe.data.window, config.validation_windows) for c in self.corpora
-        }
-        if len(self.held_out) < len(self.corpora):
-            raise CadenzaError(f"two corpora are called the same: {', '.join(c.name for c in self.corpora)}")
-        for corpus in self.corpora:
-            if not (corpus.side("train") and corpus.side("valid")):
-                raise CadenzaError(
-                    f"{corpus.name} is too small: of its {len(corpus.pieces)} pieces none is left for "
-                    f"{'validation' if corpus.side('train') else 'training'}; some twenty are enough"
-                )
-        self.model: EventModel = TRAINABLE[recipe.model](recipe.sizes)
+        self.batches: EventBatches | RollBatches = batches_of(recipe)
+        self.model: nn.Module = MODELS[recipe.model].build(recipe.sizes)
         self.optimisers = make_optimisers(self.model, config)
+        if config.epochs and not self.batches.epoch:
+            raise CadenzaError("training.epochs needs data that are read in epochs: data.order")
+        self.steps = config.epochs * self.batches.epoch or config.steps
+        self.validate_every = self.batches.epoch if config.epochs else config.validate_every
+        self.keep = {k * (self.batches.epoch if config.epochs else 1) for k in config.keep}
         self.step, self.notes, self.best, self.since = 0, 0, math.inf, 0
         self.valid: dict[str, float] = {}
         self.seconds = 0.0
         if (folder / "last" / "model.json").exists():
             self._resume()
         elif config.init:
-            self._begin_with(Path(config.init))
+            self._begin_with(Path(config.init), config.reset)
 
     def _load_weights(self, folder: Path) -> Checkpoint:
         checkpoint = load_checkpoint(folder)
@@ -167,9 +145,19 @@ class Run:
         self.model.load_state_dict(tensors)
         return checkpoint
 
-    def _begin_with(self, folder: Path) -> None:
-        """Takes a checkpoint's weights, and counts its notes as trained on; all else begins anew."""
+    def _begin_with(self, folder: Path, reset: str) -> None:
+        """Takes a checkpoint's weights, and counts its notes as trained on; all else begins anew.
+
+        Parameters whose names begin with `reset` stay as they were drawn.
+        """
+        drawn = {
+            n: p.detach().clone() for n, p in self.model.named_parameters() if reset and n.startswith(reset)
+        }
+        if reset and not drawn:
+            raise CadenzaError(f"training.reset: no parameter's name begins with {reset!r}")
         self.notes = self._load_weights(folder).notes
+        for name, parameter in drawn.items():
+            self.model.get_parameter(name).data.copy_(parameter)
 
     def _resume(self) -> None:
         last = self.folder / "last"
@@ -184,7 +172,7 @@ class Run:
         checkpoint = Checkpoint(
             model=self.recipe.model,
             sizes=asdict(self.recipe.sizes),
-            corpora={c.name: c.digest for c in self.corpora},
+            corpora={c.name: c.digest for c in self.batches.corpora},
             seed=self.recipe.training.seed,
             step=self.step,
             notes=self.notes,
@@ -198,27 +186,38 @@ class Run:
         save_checkpoint(self.folder / name, checkpoint, groups)
 
     def advance(self) -> float:
-        """One optimiser step; the mean loss of its batch in nats a note."""
-        config, styles = self.recipe.training, self.recipe.sizes.styles
+        """One optimiser step; the mean loss of its batch in nats a row.
+
+        Raises CadenzaError, and changes no weight, where the loss or its gradient is no number.
+        """
+        config = self.recipe.training
+        # What dropout draws depends on the step alone, so that a run that is taken up again draws the same.
+        torch.manual_seed(config.seed * STEPS_APART + self.step)
         for group in (g for optimiser in self.optimisers for g in optimiser.param_groups):
-            group["lr"] = group["initial_lr"] * rate_factor(self.step, config)
-        batch = torch_batch(self.source.draw(self.step), styles)
+            group["lr"] = group["initial_lr"] * rate_factor(self.step, self.steps, config)
+        batch = self.batches.draw(self.step)
         with torch.autocast("cpu", torch.bfloat16, enabled=config.precision == "bfloat16"):
             log_probabilities = self.model(batch)
-        notes = batch.weight.sum()
-        loss = -(log_probabilities.sum(-1) * batch.weight).sum() / notes
-        loss.backward()
-        nn.utils.clip_grad_norm_(self.model.parameters(), config.clip)
+        rows = batch.weight.sum()
+        total = -(log_probabilities.sum(-1) * batch.weight).sum()
+        (total if config.loss == "sum" else total / rows).backward()
+        loss = float(total.detach() / rows)
+        if not math.isfinite(loss + clip(self.model, config)):
+            raise CadenzaError(
+                f"training broke down at step {self.step + 1} (loss {loss}): the checkpoints of "
+                f"{self.folder} are those before it; a lower training.rate or training.clip may help"
+            )
         for optimiser in self.optimisers:
             optimiser.step()
             optimiser.zero_grad(set_to_none=True)
         self.step += 1
-        self.notes += int(notes)
-        return loss.item()
+        self.notes += int(rows)
+        return loss
 
-    def check(self) -> None:
-        """Validates; keeps the best; lets it play."""
-        self.valid = validate(self.model, self.recipe.sizes.styles, self.held_out)
+    def check(self) -> dict[str, Any]:
+        """Validates; keeps the best; lets it play. What the log says of it."""
+        validation = validate(self.model, self.batches.held_out)
+        self.valid = validation.nats
         mean = sum(self.valid.values()) / len(self.valid)
         self.since = 0 if mean < self.best else self.since + 1
         if mean < self.best:
@@ -226,6 +225,8 @@ class Run:
             self.save("best")
         if isinstance(self.recipe.sizes, ComposerConfig):
             self.play(self.recipe.sizes)
+        exact = {"exact": validation.exact} if self.batches.unit == "step" else {}
+        return {"valid": self.valid} | exact
 
     def play(self, sizes: ComposerConfig) -> None:
         """Writes eight bars of each style to `samples/`, always from the same seed, to follow by ear."""
@@ -248,6 +249,10 @@ class Run:
             write_midi(score, self.folder / "samples" / f"{self.step:06d}-{style}.mid")
 
 
+STEPS_APART: Final = 1 << 24
+"""Seeds of successive steps lie beside each other; those of another run so far away."""
+
+
 def train(recipe: Recipe, folder: Path, on_event: Callable[[dict[str, Any]], None] | None = None) -> None:
     """Trains until the recipe's steps are done or validation stops improving; resumes what `folder` holds.
 
@@ -264,18 +269,22 @@ def train(recipe: Recipe, folder: Path, on_event: Callable[[dict[str, Any]], Non
         raise CadenzaError(f"{folder}: cannot be made: {error.strerror}") from error
     changed = _record(recipe, folder)
     begun = time.perf_counter() - run.seconds
+    losses: list[float] = []
     with (folder / "log.jsonl").open("a", encoding="utf-8") as log, deferred_interrupt() as interrupt:
-        while run.step < config.steps and run.since < config.patience and not interrupt.is_set():
-            loss = run.advance()
+        while run.step < run.steps and run.since < config.patience and not interrupt.is_set():
+            losses.append(run.advance())
             run.seconds = time.perf_counter() - begun
-            last = run.step == config.steps
-            if run.step % config.log_every and run.step % config.validate_every and not last:
+            last = run.step == run.steps
+            if run.step in run.keep:
+                run.save(f"step-{run.step:06d}")
+            if run.step % config.log_every and run.step % run.validate_every and not last:
                 continue
-            event: dict[str, Any] = {"step": run.step, "loss": round(loss, 4), "notes": run.notes}
-            if run.step % config.validate_every == 0 or last:
-                run.check()
+            event: dict[str, Any] = {"step": run.step, "loss": round(sum(losses) / len(losses), 4)}
+            event["notes"] = run.notes
+            losses.clear()
+            if run.step % run.validate_every == 0 or last:
+                event |= run.check()
                 run.save("last")
-                event["valid"] = run.valid
             if changed:
                 event["changed"], changed = changed, {}
             event["seconds"] = round(run.seconds, 1)
@@ -334,7 +343,7 @@ def fit_markov(recipe: Recipe, folder: Path, on_event: Callable[[dict[str, Any]]
         sequences = [corpus.sequence(piece) for piece in corpus.side("valid")]
         nats = -sum(float(model.log_probabilities(s, None).sum()) for s in sequences)
         valid[corpus.name] = round(nats / max(1, sum(map(len, sequences))), 4)
-    notes = sum(piece.notes for c in corpora for piece in c.side("train"))
+    notes = sum(piece.rows for c in corpora for piece in c.side("train"))
     checkpoint = Checkpoint(
         model="markov",
         sizes=asdict(recipe.sizes),

@@ -50,9 +50,9 @@ def parse_key(text: str) -> frozenset[int]:
 
 def parse_pitch(text: str) -> int:
     """MIDI number of "60" or "C4" (middle C). Raises CadenzaError for anything else."""
-    if re.fullmatch(r"\s*\d+\s*", text):
+    if re.fullmatch(r"\s*[0-9]{1,9}\s*", text):
         return int(text)
-    match = re.fullmatch(r"\s*([A-Ga-g])([#♯b♭]?)(-?\d)\s*", text)
+    match = re.fullmatch(r"\s*([A-Ga-g])([#♯b♭]?)(-?[0-9])\s*", text)
     if not match:
         raise CadenzaError(f"no pitch {text!r}: say for example C4 (middle C) or 60")
     letter, accidental, octave = match.groups()
@@ -90,8 +90,8 @@ class Constraints:
     @classmethod
     def parse(cls, key: str | None, pitch_range: str | None) -> Constraints:
         """Constraints from a key and a range in words (see `parse_key` and `parse_range`); None for none."""
-        low, high = parse_range(pitch_range) if pitch_range else (LOWEST, HIGHEST)
-        return cls(parse_key(key) if key else None, low, high)
+        low, high = (LOWEST, HIGHEST) if pitch_range is None else parse_range(pitch_range)
+        return cls(None if key is None else parse_key(key), low, high)
 
     @cached_property
     def pitches(self) -> NDArray[np.bool_]:

@@ -1,12 +1,55 @@
-"""What representations share: the field, one column of symbols with the musical values they stand for."""
+"""What representations share: the field, one column of symbols with the musical values they stand for, and
+how a corpus is kept in one.
+"""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Generic, Literal, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+from cadenza.score import Score
+
+Grid = Literal["metrical", "free"]
+"""Whether steps are parts of a beat, or of a second."""
+
+
+class Sequence(Protocol):
+    """A piece in a representation: rows of symbols, and what is known beside them."""
+
+    @property
+    def grid(self) -> Grid:
+        """What its steps are parts of."""
+        ...
+
+    def __len__(self) -> int: ...
+
+
+S = TypeVar("S", bound=Sequence)
+
+
+class Representation(ABC, Generic[S]):
+    """A way to write scores as sequences. Its `repr` names it: another one writes other arrays."""
+
+    @abstractmethod
+    def readings(self, score: Score) -> tuple[S, ...]:
+        """A score's own sequence, and others that a model may learn from as well.
+
+        Raises CadenzaError where the score cannot be written so.
+        """
+
+    @abstractmethod
+    def arrays(self, sequence: S) -> dict[str, NDArray[np.integer]]:
+        """A sequence as arrays whose first axis is its rows."""
+
+    @abstractmethod
+    def sequence(self, arrays: Mapping[str, NDArray[np.integer]], grid: Grid) -> S:
+        """The inverse of `arrays`."""
 
 
 @dataclass(frozen=True)

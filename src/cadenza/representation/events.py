@@ -28,15 +28,15 @@ pitch that begin together; of two that overlap the first ends early.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cadenza.errors import CadenzaError
-from cadenza.representation.base import Field, ranges
+from cadenza.representation.base import Field, Grid, Representation, ranges
 from cadenza.score import DRUM_CHANNEL, SUSTAIN, Event, Notes, Score, Tempo, TimeSignature, Track, note_array
 
 STEPS_PER_QUARTER: Final = 24
@@ -65,8 +65,6 @@ LONGEST_BAR: Final = 192
 NO_POSITION: Final = LONGEST_BAR
 """The position of a row that lies in no bar."""
 
-Grid = Literal["metrical", "free"]
-
 
 @dataclass(frozen=True)
 class EventSequence:
@@ -86,6 +84,33 @@ class EventSequence:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+
+@dataclass(frozen=True)
+class Events(Representation[EventSequence]):
+    """The representation of this module."""
+
+    def readings(self, score: Score) -> tuple[EventSequence, ...]:
+        """See `Representation.readings`.
+
+        A metrical piece is also read in free time, as it sounds in seconds.
+        """
+        own = encode(score)
+        return (own, encode(score, "free")) if own.grid == "metrical" else (own,)
+
+    def arrays(self, sequence: EventSequence) -> dict[str, NDArray[np.integer]]:
+        """See `Representation.arrays`. Columns of `places` are position and bar."""
+        places = np.stack([sequence.positions, sequence.bars], axis=1)
+        return {"rows": sequence.rows, "onsets": sequence.onsets, "places": places}
+
+    def sequence(self, arrays: Mapping[str, NDArray[np.integer]], grid: Grid) -> EventSequence:
+        """See `Representation.sequence`."""
+        places = arrays["places"].astype(np.int16, copy=False)
+        rows, onsets = (
+            arrays["rows"].astype(np.int16, copy=False),
+            arrays["onsets"].astype(np.int32, copy=False),
+        )
+        return EventSequence(rows, onsets, places[:, 0], places[:, 1], grid)
 
 
 @dataclass(frozen=True)
@@ -206,7 +231,7 @@ def encode_in(frame: Frame) -> EventSequence:
     """Rows of the score of a frame, counted in that frame. Raises CadenzaError as `encode` does."""
     notes = _on_the_piano(frame.score)
     if not len(notes):
-        raise CadenzaError(_why_empty(frame.score))
+        raise CadenzaError(why_empty(frame.score))
     starts = np.maximum(np.rint(frame.steps(notes["start"])).astype(np.int64), 0)
     ends = np.rint(frame.steps(notes["end"])).astype(np.int64)
     starts, ends, pitches, velocities = _distinct(starts, ends, notes)
@@ -235,7 +260,8 @@ def _on_the_piano(score: Score) -> Notes:
     return notes[(notes["pitch"] >= LOWEST) & (notes["pitch"] <= HIGHEST)]
 
 
-def _why_empty(score: Score) -> str:
+def why_empty(score: Score) -> str:
+    """What to tell of a score without a note on the piano's keys."""
     if not len(score.notes):
         return "there is no note in it"
     if not len(score.pitched_notes):

@@ -1,0 +1,39 @@
+"""Majer's tables and figures, made again: a two-layer LSTM on the four piano-roll sets.
+
+python benchmarks/applying_rnn.py train      # works off the queue; a second process may help
+python benchmarks/applying_rnn.py report     # writes docs/results/applying-rnn.md and its figures
+"""
+
+from __future__ import annotations
+
+import sys
+
+import runs
+
+PAPER = "applying-rnn"
+DROPOUTS = ("0.0", "0.1", "0.2", "0.3", "0.4", "0.5")
+SETS = ("nottingham", "piano-midi", "musedata")
+
+QUEUE = [
+    *(
+        run
+        for seed in range(3)
+        for p in DROPOUTS
+        for run in runs.seeds(f"jsb-{p}", f"{PAPER}/jsb-{p}", 3)[seed : seed + 1]
+    ),
+    *(runs.Planned(f"{name}-{p}", f"{PAPER}/{name}-{p}") for name in SETS for p in ("0.0", "0.4")),
+]
+"""Every dropout with one seed first, so that a table stands early."""
+
+
+def main() -> int:
+    """Trains, or reports."""
+    if sys.argv[1:] == ["train"]:
+        runs.work_off(PAPER, QUEUE)
+        return 0
+    print(__doc__)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

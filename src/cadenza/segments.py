@@ -1,0 +1,128 @@
+"""Batches of piano rolls: segments drawn at random, or every piece once an epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from functools import cached_property
+
+import numpy as np
+
+from cadenza.corpus import Split
+from cadenza.dataset import Piece, Prepared
+from cadenza.errors import CadenzaError
+from cadenza.representation.pianoroll import RollSequence, Segments, segment, stacked
+
+
+@dataclass(frozen=True)
+class Place:
+    """A stretch of a piece."""
+
+    corpus: Prepared[RollSequence]
+    piece: Piece
+    first: int
+    length: int
+
+    def read(self, length: int) -> Segments:
+        return segment(self.corpus.sequence(self.piece), self.first, length)
+
+
+def sides(corpus: Prepared[RollSequence], split: Split, pieces: str) -> list[Piece]:
+    """The pieces of a split whose names match a pattern such as `solo/*`."""
+    return [piece for piece in corpus.side(split) if fnmatch(piece.name, pieces)]
+
+
+def chunks(corpus: Prepared[RollSequence], split: Split, pieces: str, length: int) -> list[Place]:
+    """Stretches of at most `length` steps that cover every piece of a split once."""
+    return [
+        Place(corpus, piece, first, min(length, piece.rows - first))
+        for piece in sides(corpus, split, pieces)
+        for first in range(0, piece.rows, length)
+    ]
+
+
+def batches(places: Sequence[Place], batch: int) -> Iterator[Segments]:
+    """Batches of stretches, each padded to the longest of its batch."""
+    for i in range(0, len(places), batch):
+        part = places[i : i + batch]
+        yield stacked([place.read(max(p.length for p in part)) for place in part])
+
+
+@dataclass(frozen=True)
+class RandomSegments:
+    """Draws segments of a fixed length: a piece at random, then a place in it. Batch k is always the same.
+
+    As Deep Jammer does (section 7), every piece is as likely, however long. Pieces shorter than a segment are
+    left out. With `most`, so many segments are chosen once, and only these are drawn ever after.
+    """
+
+    corpora: tuple[Prepared[RollSequence], ...]
+    pieces: str
+    length: int
+    batch: int
+    most: int
+    seed: int
+
+    def draw(self, step: int) -> Segments:
+        """The batch of a training step."""
+        rng = np.random.default_rng([self.seed, step])
+        if self._chosen:
+            places = [self._chosen[int(i)] for i in rng.integers(len(self._chosen), size=self.batch)]
+        else:
+            places = [self._place(rng) for _ in range(self.batch)]
+        return stacked([place.read(self.length) for place in places])
+
+    @cached_property
+    def _pool(self) -> list[tuple[Prepared[RollSequence], Piece]]:
+        pool = [
+            (corpus, piece)
+            for corpus in self.corpora
+            for piece in sides(corpus, "train", self.pieces)
+            if piece.rows >= self.length
+        ]
+        if not pool:
+            raise CadenzaError(f"no training piece matches {self.pieces!r} and has {self.length} steps")
+        return pool
+
+    @cached_property
+    def _chosen(self) -> list[Place]:
+        rng = np.random.default_rng(self.seed)
+        return [self._place(rng) for _ in range(self.most)]
+
+    def _place(self, rng: np.random.Generator) -> Place:
+        corpus, piece = self._pool[int(rng.integers(len(self._pool)))]
+        return Place(corpus, piece, int(rng.integers(piece.rows - self.length + 1)), self.length)
+
+
+@dataclass(frozen=True)
+class Epochs:
+    """Every training piece once an epoch, in stretches of at most `length`, in another order each time.
+
+    Stretches of like length share a batch, to save padding. Batch k is always the same.
+    """
+
+    corpora: tuple[Prepared[RollSequence], ...]
+    pieces: str
+    length: int
+    batch: int
+    seed: int
+
+    @cached_property
+    def _places(self) -> list[Place]:
+        return [p for corpus in self.corpora for p in chunks(corpus, "train", self.pieces, self.length)]
+
+    @property
+    def batches(self) -> int:
+        """In an epoch."""
+        return -(-len(self._places) // self.batch)
+
+    def draw(self, step: int) -> Segments:
+        """The batch of a training step."""
+        epoch, number = divmod(step, self.batches)
+        rng = np.random.default_rng([self.seed, epoch])
+        shuffled = [self._places[int(i)] for i in rng.permutation(len(self._places))]
+        by_length = sorted(shuffled, key=lambda place: place.length)
+        start = int(rng.permutation(self.batches)[number]) * self.batch
+        (batch,) = batches(by_length[start : start + self.batch], self.batch)
+        return batch
