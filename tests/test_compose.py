@@ -155,6 +155,33 @@ def test_the_channel_and_program_of_the_prompt_go_on(model: compose.Model) -> No
     assert take.score.tracks[-1].programs() == {3: 19}
 
 
+def test_a_program_that_is_set_later_holds_from_then_on_only(model: compose.Model) -> None:
+    head = [Event(960, bytes([0xC0, 48]))]
+    track = Track(note_array(MELODY), tuple(head))
+    take = continue_(Score(480, (track,)), Wish(bars=1), model=model)
+    changes = [e for e in take.score.tracks[-1].events if e.message[0] & 0xF0 == 0xC0]
+    assert changes == [Event(take.prompt_end, bytes([0xC0, 48]))]
+
+
+@pytest.mark.parametrize("late", [0, 5, 700])
+def test_the_prompts_last_lift_does_not_lift_what_was_added(model: compose.Model, late: int) -> None:
+    begin = plan(Score(480, (Track(note_array(MELODY)),)), 2).begin
+    moves = [Event(0, bytes([0xB0, 64, 127])), Event(begin + late, bytes([0xB0, 64, 0]))]
+    prompt = Score(480, (Track(note_array(MELODY), tuple(moves)),))
+    for seed in range(1, 6):
+        take = continue_(prompt, Wish(bars=2, seed=seed, style="classical"), model=model)
+        added = take.score.tracks[-1].controls(64)
+        # Every press of the added part comes after the lift, so the lift takes nothing away.
+        assert (added[:, 0] > begin + late).all()
+        presses = added[:, 2] >= 64
+        assert (np.diff(presses.astype(int)) != 0).all()
+
+
+def test_a_model_without_styles_is_asked_for_none() -> None:
+    with pytest.raises(CadenzaError, match="no style 'jazz': this model knows no styles"):
+        generate(Wish(bars=1, style="jazz"), model=load_model("markov"))
+
+
 @pytest.mark.parametrize(
     ("rows", "channel", "message"),
     [

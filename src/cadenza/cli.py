@@ -167,7 +167,9 @@ def continue_(
 def compose(
     *,
     out_file: Out = Path("composed.mid"),
-    style: Annotated[str, typer.Option(help="pop, classical or chorale, or what --model knows.")] = "pop",
+    style: Annotated[
+        str | None, typer.Option(help="pop, classical or chorale, or what --model knows; its first by default.")
+    ] = None,
     bars: Annotated[int, typer.Option(help="Length in bars, 1 to 1024.")] = 16,
     tempo: Annotated[
         float | None, typer.Option(help="Quarter notes a minute, 10 to 480; by default the style's.")

@@ -184,6 +184,9 @@ def generate(
 
     Without a style, in the model's first. Raises CadenzaError for a metre or tempo out of range.
     """
+    model = model or load_model()
+    if wish.style is None:
+        wish = replace(wish, style=next(iter(model.sequence_model.styles), None))
     qpm = DEFAULT_TEMPOS.get(wish.style or "", 100.0) if tempo is None else tempo
     if not 10 <= qpm <= 480:
         raise CadenzaError(f"the tempo must be from 10 to 480 quarter notes a minute, not {qpm:.12g}")
@@ -196,9 +199,6 @@ def generate(
     frame = Frame(empty, "metrical", 0, 0)
     bar = empty.bar_ticks(empty.time_signatures[0])
     plan = Plan(0, wish.bars * bar, LONGEST_BARS * bar, 0, 0)
-    model = model or load_model()
-    if wish.style is None:
-        wish = replace(wish, style=next(iter(model.sequence_model.styles), None))
     return _take(wish, model, frame, None, plan)
 
 
@@ -297,8 +297,18 @@ def plan(score: Score, bars: int) -> Plan:
     end = lines[lines.index(first_line) + bars]
     channels = np.bincount(notes["channel"], minlength=16)
     channel = int(channels.argmax())
-    programs = {c: p for track in reversed(score.tracks) for c, p in track.programs().items()}
-    return Plan(begin, end, LONGEST_BARS * bar, channel, programs.get(channel, 0))
+    return Plan(begin, end, LONGEST_BARS * bar, channel, _program(score, channel, begin))
+
+
+def _program(score: Score, channel: int, tick: int) -> int:
+    """The program of a channel at a tick, 0 where none was set."""
+    changes = [
+        event
+        for track in score.tracks
+        for event in track.events
+        if event.message[0] == 0xC0 | channel and event.tick <= tick
+    ]
+    return max(changes, key=lambda event: event.tick).message[1] if changes else 0
 
 
 def _take(wish: Wish, model: Model, frame: Frame, prompt: EventSequence | None, plan: Plan) -> Take:
@@ -323,14 +333,9 @@ def _take(wish: Wish, model: Model, frame: Frame, prompt: EventSequence | None, 
 
 def draw(wish: Wish, model: Model, frame: Frame, prompt: EventSequence | None, plan: Plan) -> Iterator[Drawn]:
     """The notes of a plan one after the other, as they are drawn."""
-    if (
-        wish.style is not None
-        and model.sequence_model.styles
-        and wish.style not in model.sequence_model.styles
-    ):
-        raise CadenzaError(
-            f"no style {wish.style!r}: this model knows {', '.join(model.sequence_model.styles)}"
-        )
+    styles = model.sequence_model.styles
+    if wish.style is not None and wish.style not in styles:
+        raise CadenzaError(f"no style {wish.style!r}: this model knows {', '.join(styles) or 'no styles'}")
     ticks = np.array([plan.begin, plan.end, plan.begin + plan.longest])
     first, end, longest = (int(np.ceil(step - 1e-6)) for step in frame.steps(ticks))
     if prompt is not None:
@@ -372,9 +377,12 @@ def add(frame: Frame, plan: Plan, drawn: list[Drawn]) -> tuple[Score, Notes]:
     latest = np.minimum(notes["start"] + plan.longest, plan.end)
     notes["end"] = np.maximum(np.minimum(notes["end"], latest), notes["start"] + 1)
     notes = note_array(notes)
-    was_down = _is_down(frame.score, plan.begin)
+    # The prompt's last lift may lie a little after its end: what is pressed before it would be lifted with it.
+    changes = events.sustain(frame.score)
+    was_down = bool(len(changes) and changes[-1, 1])
+    earliest = int(changes[-1, 0]) + 1 if len(changes) else 0
     pedal = [
-        replace(event, tick=min(event.tick, plan.end))
+        replace(event, tick=max(min(event.tick, plan.end), earliest))
         for event in events.pedal_events(frame, sequence, plan.channel, was_down)
     ]
     return _with_notes(frame.score, notes, pedal, plan), notes
@@ -388,17 +396,13 @@ def _without_overlaps(notes: Notes) -> Notes:
     return note_array(notes)
 
 
-def _is_down(score: Score, tick: int) -> bool:
-    changes = events.sustain(score)
-    before = changes[changes[:, 0] <= tick]
-    return bool(len(before) and before[-1, 1])
-
-
 def _with_notes(score: Score, notes: Notes, pedal: list[Event], plan: Plan) -> Score:
     if score.midi_format == 0 and len(score.tracks) == 1:
         (track,) = score.tracks
         merged = tuple(sorted([*track.events, *pedal], key=lambda event: event.tick))
         joined = Track(note_array(np.concatenate([track.notes, notes])), merged, track.end)
         return replace(score, tracks=(joined,))
-    added = Track.named("Cadenza", notes, pedal, program=plan.program)
+    # Not before the added notes begin: the channel's program may have been another one until then.
+    program = Event(plan.begin, bytes([0xC0 | plan.channel, plan.program]))
+    added = Track.named("Cadenza", notes, [program, *pedal])
     return replace(score, tracks=(*score.tracks, added), midi_format=max(1, score.midi_format))
