@@ -12,12 +12,14 @@ programs on the same core do not count; on an idle machine they are those of the
   depends on the shape, so the floor must hold for both.
 - GPT-2: `transformers` GPT2LMHeadModel of as many layers, its width chosen so that the parameter count is
   the same to 3 %, in float32 with a KV cache; `generate` with temperature 1, top-p 0.98, no top-k. Its
-  vocabulary is that of `miditok`'s REMI with default settings, without drums. It draws as many *tokens* as
-  the engine draws notes, so its context holds less music and attention costs it less.
+  vocabulary is that of `miditok`'s REMI with the sustain pedal, which the composer draws too, else with
+  default settings, without drums. It draws as many *tokens* as the engine draws notes, so its context holds
+  less music and attention costs it less.
   Random weights draw no valid REMI, so its tokens a second are divided by the mean number of tokens that the
   same tokeniser spends on a note of real music: 25 POP909 songs through CADENZA_DATA, or, without it, a
-  built-in two-hand study. The songs are first reduced to what the composer's events keep (one piano track,
-  real bars): POP909's files as they are would cost REMI a bar token every quarter and three tracks.
+  built-in two-hand study (no pedal). The songs are first reduced to what the composer's events keep (one
+  piano track with its pedal, real bars): POP909's files as they are would cost REMI a bar token every
+  quarter and three tracks. So both hold the same notes and pedal, but for REMI's coarser grid.
 - torch loop: the same composer, eagerly in torch, step by step with cached keys and values, plain sampling.
 - one pass: notes a second if a note cost one product of a vector with as many float32 weights, and nothing
   else. An engine may come near it, or pass it by a little since it reads one row of each embedding only.
@@ -277,10 +279,10 @@ def one_pass(parameters: int) -> Callable[[], None]:
 
 
 def remi() -> Any:
-    """`miditok`'s REMI with default settings; no drums, which would only add to its vocabulary."""
+    """`miditok`'s REMI with the pedal; without drums, which would only add to its vocabulary."""
     import miditok
 
-    return miditok.REMI(miditok.TokenizerConfig(use_pitchdrum_tokens=False))
+    return miditok.REMI(miditok.TokenizerConfig(use_sustain_pedals=True, use_pitchdrum_tokens=False))
 
 
 def tokens_per_note(tokeniser: Any, songs: int) -> tuple[float, str]:

@@ -98,3 +98,20 @@ def test_less_strict_draws_leave_out_less() -> None:
     assert possible(1.0) == {1, 2}
     assert possible(0.5) == {1, 2, 3}
     assert possible(0.25) == {1, 2, 3, 4}
+
+
+def test_draws_are_those_of_the_definition() -> None:
+    """Symbols from the likeliest down, the earlier first where two are alike; ties and masks included."""
+    rng = np.random.default_rng(0)
+    sampler, random = Sampler(Sampling(top_p=0.9, top_k=7), seed=4), np.random.default_rng(4)
+    for _ in range(300):
+        logits = np.round(3 * rng.standard_normal(20)).astype(np.float32)
+        logits[rng.random(20) < 0.3] = -np.inf
+        logits[0] = 0
+        weights = np.exp(logits.astype(np.float64) - float(logits.max()))
+        order = sorted(range(20), key=lambda symbol: -weights[symbol])
+        cumulative = np.cumsum(weights[order])
+        kept = min(next(i for i, mass in enumerate(cumulative) if mass >= 0.9 * cumulative[-1]) + 1, 7)
+        mark = random.random() * cumulative[kept - 1]
+        expected = next(symbol for symbol, mass in zip(order, cumulative, strict=True) if mass > mark)
+        assert sampler.draw(logits) == expected

@@ -55,6 +55,8 @@ class _Chooser:
     onset: int
     pitch: int
     """Of the last row, as a symbol; -1 before the first."""
+    too_long: int = field(init=False)
+    """Symbol of the first duration that is longer than the span allows; the shortest is always allowed."""
     begun: bool = False
     """Whether a note of this span was drawn."""
     onset_next: int = 0
@@ -62,23 +64,26 @@ class _Chooser:
     """Step up to which each key is held."""
     recent: deque[int] = field(default_factory=lambda: deque[int](maxlen=REMEMBERED))
 
+    def __post_init__(self) -> None:
+        self.too_long = int(DURATION.table.searchsorted(max(self.span.longest, 1), side="right"))
+
     def __call__(self, field_index: int, logits: NDArray[np.float32]) -> int:
         logits = logits.copy()
         if field_index == 0:
             symbol = self._shift(logits)
-            self.onset_next = self.onset + int(SHIFT.table[symbol])
+            self.onset_next = self.onset + SHIFT.values[symbol]
             return symbol
         if field_index == 1:
             logits[~self._free_keys(self.onset_next)] = -np.inf
             return self.sampler.draw(logits, self.recent)
         if field_index == 2:
-            logits[max(self.span.longest, 1) < DURATION.table] = -np.inf
+            logits[self.too_long :] = -np.inf
         return self.sampler.draw(logits, strictness=LENIENT)
 
     def _shift(self, logits: NDArray[np.float32]) -> int:
         logits[END] = -np.inf
-        onsets = self.onset + SHIFT.table
         if not self.begun:
+            onsets = self.onset + SHIFT.table
             # The last shift reaches furthest: where the span begins beyond it, it begins there.
             wanted = (onsets >= min(self.span.begin, int(onsets[-1]))) & (
                 onsets < max(self.span.end, onsets[-1])
@@ -97,7 +102,7 @@ class _Chooser:
     def take(self, row: tuple[int, ...]) -> Drawn:
         """Makes a drawn row the last."""
         self.onset, self.pitch, self.begun = self.onset_next, row[1], True
-        self.until[row[1]] = self.onset + int(DURATION.table[row[2]])
+        self.until[row[1]] = self.onset + DURATION.values[row[2]]
         self.recent.append(row[1])
         return Drawn(row, self.onset, self.places(self.onset))
 

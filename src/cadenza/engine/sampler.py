@@ -55,20 +55,25 @@ class Sampler:
         if recent and self.sampling.repetition_penalty > 1:
             scores[list(set(recent))] -= np.log(self.sampling.repetition_penalty)
         best = int(scores.argmax())
-        if scores[best] == -np.inf:
+        highest = float(scores[best])
+        if highest == -np.inf:
             raise ValueError("no symbol can be drawn")
         if self.sampling.temperature == 0:
             return best
-        p: NDArray[np.float64] = np.exp((scores - scores[best]) / self.sampling.temperature)
-        order = np.argsort(-p, kind="stable")
-        cumulative: NDArray[np.float64] = np.cumsum(p[order])
+        scores -= highest
+        if self.sampling.temperature != 1:
+            scores /= self.sampling.temperature
+        p = np.exp(scores, out=scores)
+        # Methods rather than functions: of arrays this small, NumPy's wrappers would take half of the time.
+        order: NDArray[np.intp] = (-p).argsort(kind="stable")
+        cumulative: NDArray[np.float64] = p[order].cumsum()
         kept = self._kept(cumulative, 1 - (1 - self.sampling.top_p) * strictness)
-        mark = self._random.random() * cumulative[kept - 1]
-        at = int(np.count_nonzero(cumulative[:kept] <= mark))
+        mark = self._random.random() * float(cumulative[kept - 1])
+        at = int(cumulative.searchsorted(mark, side="right"))
         return int(order[min(at, kept - 1)])
 
     def _kept(self, cumulative: NDArray[np.float64], top_p: float) -> int:
         """How many of the likeliest symbols can be drawn, from their cumulative weights."""
-        below = int(np.count_nonzero(cumulative < top_p * cumulative[-1]))
+        below = int(cumulative.searchsorted(top_p * float(cumulative[-1])))
         kept = min(below + 1, len(cumulative))
         return min(kept, self.sampling.top_k) if self.sampling.top_k else kept
