@@ -26,7 +26,7 @@ PITCH_WAVELENGTHS: Final = (6, 12, 24, 96)
 """In semitones; the octave is a full turn."""
 
 LONGEST_CONTEXT: Final = 16_384
-"""Notes. The engine makes room for a context before the first note, and no tensor vouches for its length."""
+"""Notes. The engine keeps the keys and values of a context, and no tensor vouches for its length."""
 LARGEST_WEIGHT: Final = 1000.0
 """No trained weight comes near it, and beyond it single precision may overflow in the middle of a piece."""
 
@@ -179,11 +179,3 @@ def rotary_frequencies() -> NDArray[np.float64]:
         table[coordinate, at : at + len(wavelengths)] = 2 * np.pi / np.array(wavelengths)
         at += len(wavelengths)
     return table
-
-
-def coordinates(
-    onsets: NDArray[np.integer], first_index: int, pitches: NDArray[np.integer]
-) -> NDArray[np.float64]:
-    """Rotary coordinates (notes, 3) of notes with onsets in steps and pitches as symbols."""
-    index = first_index + np.arange(len(onsets))
-    return np.stack([onsets / STEPS_PER_QUARTER, index, pitches], axis=-1).astype(np.float64)

@@ -424,7 +424,7 @@ def write_wav(samples: NDArray[np.float32], path: Path, sample_rate: int = SAMPL
 
 
 def write_mp3(samples: NDArray[np.float32], path: Path, sample_rate: int = SAMPLE_RATE) -> None:
-    """Sound of shape (samples, channels) as an MP3 file of good quality (about 190 kbit/s).
+    """Sound of shape (samples, channels) as an MP3 file of good quality (a variable rate, some 110 kbit/s).
 
     MP3 knows the rates 8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100 and 48000. Raises CadenzaError
     for others and where the file cannot be written.

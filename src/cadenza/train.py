@@ -155,7 +155,19 @@ class Run:
         }
         if reset and not drawn:
             raise CadenzaError(f"training.reset: no parameter's name begins with {reset!r}")
-        self.notes = self._load_weights(folder).notes
+        checkpoint = load_checkpoint(folder)
+        if checkpoint.model != self.recipe.model:
+            raise CadenzaError(
+                f"training.init: {folder} holds a {checkpoint.model}, not a {self.recipe.model}"
+            )
+        tensors = {k: torch.from_numpy(v) for k, v in load_tensors(folder, checkpoint).items()}
+        try:
+            # Not by its sizes: the grid of a roll, say, may change, and the dropout.
+            self.model.load_state_dict(tensors)
+        except RuntimeError as error:
+            why = str(error).splitlines()[1].strip()
+            raise CadenzaError(f"training.init: the weights of {folder} do not fit: {why}") from error
+        self.notes = checkpoint.notes
         for name, parameter in drawn.items():
             self.model.get_parameter(name).data.copy_(parameter)
 
