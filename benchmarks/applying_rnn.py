@@ -14,16 +14,26 @@ PAPER = "applying-rnn"
 DROPOUTS = ("0.0", "0.1", "0.2", "0.3", "0.4", "0.5")
 SETS = ("nottingham", "piano-midi", "musedata")
 
+
+def jsb(seed: int) -> list[runs.Planned]:
+    """Every dropout on the chorales, with one seed."""
+    return [runs.seeds(f"jsb-{p}", f"{PAPER}/jsb-{p}", 3)[seed - 1] for p in DROPOUTS]
+
+
+def others(name: str) -> list[runs.Planned]:
+    """Another set, with dropout and without."""
+    return [runs.Planned(f"{name}-{p}", f"{PAPER}/{name}-{p}") for p in ("0.4", "0.0")]
+
+
 QUEUE = [
-    *(
-        run
-        for seed in range(3)
-        for p in DROPOUTS
-        for run in runs.seeds(f"jsb-{p}", f"{PAPER}/jsb-{p}", 3)[seed : seed + 1]
-    ),
-    *(runs.Planned(f"{name}-{p}", f"{PAPER}/{name}-{p}") for name in SETS for p in ("0.0", "0.4")),
+    *jsb(1),
+    *others("nottingham"),
+    *jsb(2),
+    *others("piano-midi"),
+    *jsb(3),
+    *others("musedata"),
 ]
-"""Every dropout with one seed first, so that a table stands early."""
+"""In such an order that the tables stand early and are filled up later."""
 
 
 def main() -> int:

@@ -1,4 +1,4 @@
-"""Deep Jammer's experiments, made again: three sizes, dropout, two transfers to jazz, and the authors' wishes.
+"""Deep Jammer's experiments, made again: three sizes, dropout, two transfers to jazz, the authors' wishes.
 
 python benchmarks/deep_jammer.py train      # works off the queue; a second process may help
 """

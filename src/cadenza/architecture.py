@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cadenza.errors import CadenzaError
-from cadenza.representation.events import FIELDS, LONGEST_BAR, NO_POSITION, STEPS_PER_QUARTER
+from cadenza.representation.events import FIELDS, LONGEST_BAR, NO_POSITION
 
 BAR_UNIT: Final = 12
 """Bars are told apart by their length in eighths (12 steps)."""

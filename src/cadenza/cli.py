@@ -168,7 +168,8 @@ def compose(
     *,
     out_file: Out = Path("composed.mid"),
     style: Annotated[
-        str | None, typer.Option(help="pop, classical or chorale, or what --model knows; its first by default.")
+        str | None,
+        typer.Option(help="pop, classical or chorale, or what --model knows (its first)."),
     ] = None,
     bars: Annotated[int, typer.Option(help="Length in bars, 1 to 1024.")] = 16,
     tempo: Annotated[

@@ -377,7 +377,7 @@ def add(frame: Frame, plan: Plan, drawn: list[Drawn]) -> tuple[Score, Notes]:
     latest = np.minimum(notes["start"] + plan.longest, plan.end)
     notes["end"] = np.maximum(np.minimum(notes["end"], latest), notes["start"] + 1)
     notes = note_array(notes)
-    # The prompt's last lift may lie a little after its end: what is pressed before it would be lifted with it.
+    # The prompt's last lift may lie a little after its end: what is pressed before would be lifted with it.
     changes = events.sustain(frame.score)
     was_down = bool(len(changes) and changes[-1, 1])
     earliest = int(changes[-1, 0]) + 1 if len(changes) else 0
