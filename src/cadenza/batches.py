@@ -33,6 +33,11 @@ class Weighted(Protocol):
 Batch = TypeVar("Batch", bound=Weighted)
 
 
+def moved(batch: Batch, device: str) -> Batch:
+    """A batch on another device."""
+    return type(batch)(**{name: tensor.to(device) for name, tensor in vars(batch).items()})
+
+
 class Batches(ABC, Generic[Batch]):
     """Batch k of a seed is always the same."""
 

@@ -105,6 +105,8 @@ class TrainingConfig:
     """Of the matrix products."""
     seed: int = 1
     """Of everything that is random."""
+    device: Literal["cpu", "cuda"] = "cpu"
+    """Where it is trained; on cuda runs that were broken off do not go on bit for bit."""
     threads: int = 1
     """CPU threads."""
     validate_every: int = 250

@@ -25,7 +25,7 @@ from torch import Tensor, nn
 
 from cadenza import __version__
 from cadenza.architecture import ComposerConfig
-from cadenza.batches import EventBatches, RollBatches, Weighted, batches_of
+from cadenza.batches import EventBatches, RollBatches, Weighted, batches_of, moved
 from cadenza.checkpoint import Checkpoint, load_checkpoint, load_tensors, save_checkpoint
 from cadenza.dataset import prepare
 from cadenza.engine.constraints import Constraints
@@ -89,14 +89,15 @@ class Validation:
 
 
 @torch.no_grad()
-def validate(model: nn.Module, held_out: Mapping[str, Sequence[Weighted]]) -> Validation:
+def validate(model: nn.Module, held_out: Mapping[str, Sequence[Weighted]], device: str = "cpu") -> Validation:
     """How likely held-out batches are."""
     model.eval()
     result = Validation({}, {})
     for name, batches in held_out.items():
         nats = exact = rows = 0.0
         for batch in batches:
-            scores = model(batch)
+            scores = model(moved(batch, device))
+            scores = scores.cpu()
             nats -= float((scores.sum(-1) * batch.weight).sum())
             exact += float(((scores > -math.log(2)).all(-1) * batch.weight).sum())
             rows += float(batch.weight.sum())
@@ -118,11 +119,13 @@ class Run:
 
     def __init__(self, recipe: Recipe, folder: Path) -> None:
         config = recipe.training
+        if config.device == "cuda" and not torch.cuda.is_available():
+            raise CadenzaError("training.device: there is no GPU here that torch could use; say cpu")
         torch.set_num_threads(config.threads)
         torch.manual_seed(config.seed)
         self.recipe, self.folder = recipe, folder
         self.batches: EventBatches | RollBatches = batches_of(recipe)
-        self.model: nn.Module = MODELS[recipe.model].build(recipe.sizes)
+        self.model: nn.Module = MODELS[recipe.model].build(recipe.sizes).to(config.device)
         self.optimisers = make_optimisers(self.model, config)
         if config.epochs and not self.batches.epoch:
             raise CadenzaError("training.epochs needs data that are read in epochs: data.order")
@@ -192,7 +195,7 @@ class Run:
             progress={"best": self.best, "since": self.since, "seconds": round(self.seconds, 1)},
             version=__version__,
         )
-        groups = {"weights": {k: v.detach().numpy() for k, v in self.model.state_dict().items()}}
+        groups = {"weights": {k: v.detach().cpu().numpy() for k, v in self.model.state_dict().items()}}
         if name == "last":
             groups["optimiser"] = _optimiser_tensors(self.optimisers)
         save_checkpoint(self.folder / name, checkpoint, groups)
@@ -207,8 +210,8 @@ class Run:
         torch.manual_seed(config.seed * STEPS_APART + self.step)
         for group in (g for optimiser in self.optimisers for g in optimiser.param_groups):
             group["lr"] = group["initial_lr"] * rate_factor(self.step, self.steps, config)
-        batch = self.batches.draw(self.step)
-        with torch.autocast("cpu", torch.bfloat16, enabled=config.precision == "bfloat16"):
+        batch = moved(self.batches.draw(self.step), config.device)
+        with torch.autocast(config.device, torch.bfloat16, enabled=config.precision == "bfloat16"):
             log_probabilities = self.model(batch)
         rows = batch.weight.sum()
         total = -(log_probabilities.sum(-1) * batch.weight).sum()
@@ -228,7 +231,7 @@ class Run:
 
     def check(self) -> dict[str, Any]:
         """Validates; keeps the best; lets it play. What the log says of it."""
-        validation = validate(self.model, self.batches.held_out)
+        validation = validate(self.model, self.batches.held_out, self.recipe.training.device)
         self.valid = validation.nats
         mean = sum(self.valid.values()) / len(self.valid)
         self.since = 0 if mean < self.best else self.since + 1
@@ -242,7 +245,7 @@ class Run:
 
     def play(self, sizes: ComposerConfig) -> None:
         """Writes eight bars of each style to `samples/`, always from the same seed, to follow by ear."""
-        weights = {k: v.detach().numpy() for k, v in self.model.state_dict().items()}
+        weights = {k: v.detach().cpu().numpy() for k, v in self.model.state_dict().items()}
         composer = NumpyComposer(sizes, weights)
         (self.folder / "samples").mkdir(exist_ok=True)
         bar = 4 * STEPS_PER_QUARTER
@@ -393,7 +396,7 @@ def plot_log(folder: Path) -> None:
 def _optimiser_tensors(optimisers: list[torch.optim.Optimizer]) -> dict[str, Any]:
     """The optimisers' state as flat arrays: `optimiser.parameter.name`."""
     return {
-        f"{i}.{parameter}.{name}": value.detach().numpy()
+        f"{i}.{parameter}.{name}": value.detach().cpu().numpy()
         for i, optimiser in enumerate(optimisers)
         for parameter, state in optimiser.state_dict()["state"].items()
         for name, value in state.items()

@@ -132,7 +132,7 @@ def choice_log_probabilities(logits: Tensor, batch: EventBatch, field: int) -> T
     an END row after its shift, and the pedal of all but an onset's first row.
     """
     within = (batch.next_rows[..., 0] == 0) & ~batch.is_start
-    symbols = torch.arange(logits.shape[-1])
+    symbols = torch.arange(logits.shape[-1], device=logits.device)
     if field == 0:
         full = (batch.rows[..., 1] == FIELDS[1].size - 1) & ~batch.is_start
         logits = logits.masked_fill(full[..., None] & (symbols == 0), -torch.inf)

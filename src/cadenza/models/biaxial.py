@@ -47,8 +47,10 @@ class Biaxial(RollModel):
 
     def inputs(self, batch: RollBatch) -> Tensor:
         """Attributes of the known steps: (batch, steps, 88, attributes)."""
-        rows, positions = batch.rows.numpy(), batch.positions.numpy()
-        told = torch.from_numpy(attributes(rows, positions, context=self.config.context))
+        rows, positions = batch.rows.cpu().numpy(), batch.positions.cpu().numpy()
+        told = torch.from_numpy(attributes(rows, positions, context=self.config.context)).to(
+            batch.rows.device
+        )
         return torch.cat([told, batch.velocities[..., None] / 127], -1) if self.config.velocity else told
 
     def chosen(self, rows: Tensor, velocities: Tensor) -> Tensor:
@@ -98,7 +100,8 @@ class Biaxial(RollModel):
         cells = play + articulate * plays
         if not self.config.velocity:
             return cells, state
-        symbols = torch.from_numpy(VELOCITY.encode(batch.next_velocities.numpy()))
+        loudness = VELOCITY.encode(batch.next_velocities.cpu().numpy())
+        symbols = torch.from_numpy(loudness).to(logits.device)
         loud = logits[..., 2:].log_softmax(-1).gather(-1, symbols[..., None])[..., 0]
         return torch.cat([cells, loud * struck], -1), state
 

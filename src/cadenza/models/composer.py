@@ -58,7 +58,8 @@ def local_attention(query: Tensor, key: Tensor, value: Tensor, reach: int) -> Te
     padding = (0, 0, 0, blocks * reach - time)
     query, key, value = (F.pad(x, padding).reshape(-1, blocks, reach, size) for x in (query, key, value))
     key, value = (torch.cat([F.pad(x, (0, 0, 0, 0, 1, 0))[:, :-1], x], dim=2) for x in (key, value))
-    age = torch.arange(reach)[:, None] + reach - torch.arange(2 * reach)
+    places = torch.arange(2 * reach, device=query.device)
+    age = places[:reach, None] + reach - places
     hidden = ((age < 0) | (age >= reach)).expand(blocks, -1, -1).clone()
     hidden[0, :, :reach] = True
     scores = (query * size**-0.5) @ key.transpose(-1, -2)
@@ -84,10 +85,10 @@ class Composer(EventModel):
         self.register_buffer("frequencies", torch.from_numpy(rotary_frequencies()).float(), persistent=False)
 
     def trunk(self, batch: EventBatch) -> Tensor:
-        index = torch.arange(batch.onsets.shape[1]).expand_as(batch.onsets)
+        index = torch.arange(batch.onsets.shape[1], device=batch.onsets.device).expand_as(batch.onsets)
         # Counted from the window's first note: only differences matter, and small angles keep their digits.
         quarters = (batch.onsets - batch.onsets[:, :1]) / STEPS_PER_QUARTER
-        with torch.autocast("cpu", enabled=False):
+        with torch.autocast(batch.onsets.device.type, enabled=False):
             angles = torch.stack([quarters, index, batch.rows[..., 1]], dim=-1).float() @ self.frequencies
         cos, sin = angles.cos()[:, None], angles.sin()[:, None]
         x = self.embedding(batch)
