@@ -78,6 +78,6 @@ def alone(path: Path) -> Generator[bool]:
 
 
 def events_of(paper: str, run: Planned) -> list[dict[str, Any]]:
-    """The lines of a run's kept log; none where it is not finished."""
+    """The lines of a run's kept log; of an unfinished run as many as a report has kept, or none."""
     path = run.log(paper)
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []

@@ -25,6 +25,9 @@ from cadenza.representation.events import FIELDS
 FORMAT: Final = 1
 """Raised when the meaning of the tensors or of the vocabulary changes."""
 
+OPENINGS: Final = "openings"
+"""The group of tensors of the steps that can begin a piece, of a model of piano rolls: rows, velocities."""
+
 Tensors = Mapping[str, NDArray[Any]]
 
 
@@ -37,7 +40,8 @@ class Checkpoint:
     sizes: dict[str, Any]
     """The model's configuration."""
     files: dict[str, str] = field(default_factory=dict[str, str])
-    """File of each group of tensors: `weights`, and `optimiser` where training can go on."""
+    """File of each group of tensors: `weights`, `openings` of a model of piano rolls (older ones have none),
+    and `optimiser` where training can go on."""
     corpora: dict[str, str] = field(default_factory=dict[str, str])
     """Digest of each corpus it was trained on, by name."""
     seed: int = 0

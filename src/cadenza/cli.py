@@ -541,6 +541,14 @@ def train(
     changes: Annotated[
         list[str] | None, typer.Option("--set", help="Change a value: training.steps=500 (may be repeated).")
     ] = None,
+    init: Annotated[
+        str | None,
+        typer.Option(help="Checkpoint folder whose weights a new run begins with: short for training.init."),
+    ] = None,
+    reset: Annotated[
+        str | None,
+        typer.Option(help="Parameters of --init that begin anew, by how their names begin: training.reset."),
+    ] = None,
 ) -> None:
     """Train a model as a recipe says. Interrupted, the same command goes on where it stopped.
 
@@ -548,7 +556,12 @@ def train(
     """
     from cadenza.recipe import load_recipe
 
-    recipe_read = load_recipe(recipe, dict(_change(c) for c in changes or []))
+    changed = dict(_change(c) for c in changes or [])
+    # Quoted, as TOML has it: the name of a folder may look like a number.
+    changed |= {
+        f"training.{k}": json.dumps(v) for k, v in (("init", init), ("reset", reset)) if v is not None
+    }
+    recipe_read = load_recipe(recipe, changed)
     try:
         from cadenza.train import train as run_training
     except ModuleNotFoundError as error:
@@ -580,19 +593,23 @@ def models(as_json: AsJson = False) -> None:
 
     [bold]cadenza models[/bold]
     """
-    from cadenza.compose import load_model, model_folders
+    from cadenza.checkpoint import load_checkpoint, load_tensors
+    from cadenza.models import MODELS
+    from cadenza.players import model_folders
 
     rows: list[dict[str, Any]] = []
-    for name in model_folders():
-        model = load_model(name)
+    for name, folder in model_folders().items():
+        # Not loaded to play, for which some need torch.
+        checkpoint = load_checkpoint(folder)
+        kind = MODELS.get(checkpoint.model)
         rows.append(
             {
                 "name": name,
-                "kind": model.checkpoint.model,
-                "parameters": model.parameters,
-                "styles": list(model.sequence_model.styles),
-                "trained_on": list(model.checkpoint.corpora),
-                "nats_per_note": model.checkpoint.valid,
+                "kind": checkpoint.model,
+                "parameters": sum(tensor.size for tensor in load_tensors(folder, checkpoint).values()),
+                "styles": list(checkpoint.sizes.get("styles", [])),
+                "trained_on": list(checkpoint.corpora),
+                "nats_per_step" if kind and kind.data == "rolls" else "nats_per_note": checkpoint.valid,
             }
         )
     if as_json:
@@ -602,7 +619,9 @@ def models(as_json: AsJson = False) -> None:
     for column in ("name", "kind", "parameters", "styles", "nats a note (validation)"):
         table.add_column(column, overflow="fold")
     for row in rows:
-        valid = ", ".join(f"{name} {nats:.2f}" for name, nats in row["nats_per_note"].items())
+        steps = "nats_per_step" in row
+        nats = row["nats_per_step" if steps else "nats_per_note"]
+        valid = ", ".join(f"{name} {value:.2f}" for name, value in nats.items()) + " a step" * steps
         table.add_row(
             row["name"], row["kind"], f"{row['parameters']:,}", ", ".join(row["styles"]) or "-", valid
         )

@@ -7,33 +7,42 @@
 from __future__ import annotations
 
 import time
-from bisect import bisect_right
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cadenza.architecture import ComposerConfig, check_tensors
-from cadenza.checkpoint import Checkpoint, Tensors, load_checkpoint, load_tensors
 from cadenza.engine.constraints import Constraints
 from cadenza.engine.generate import Drawn, Span, sequence_of, stream
-from cadenza.engine.network import NumpyComposer
 from cadenza.engine.sampler import Sampling
+from cadenza.engine.steps import Row, joined, roll_of, stream_steps
 from cadenza.errors import CadenzaError
-from cadenza.files import is_folder
-from cadenza.models.markov import Markov
-from cadenza.representation import events
+from cadenza.plans import LONGEST_BARS, Plan, last_pedal, plan, playable, with_bars, with_notes, within
+from cadenza.players import DEFAULT_MODEL, Model, load_model, model_folders
+from cadenza.representation import events, pianoroll
 from cadenza.representation.events import NO_POSITION, STEPS_PER_QUARTER, EventSequence, Frame
-from cadenza.score import Event, Notes, Score, Tempo, TimeSignature, Track, note_array
+from cadenza.representation.pianoroll import KEYS, SILENT, PianoRoll, RollSequence, notes_of
+from cadenza.score import SUSTAIN, Event, Notes, Score, Tempo, TimeSignature, Track, note_array
 from cadenza.sequence import Places, SequenceModel
 
-WEIGHTS: Final = Path(__file__).parent / "weights"
-"""The checkpoints that ship with the package, a folder each."""
-
-DEFAULT_MODEL: Final = "composer"
+__all__ = [
+    "DEFAULT_MODEL",
+    "Constraints",
+    "Model",
+    "Plan",
+    "Sampling",
+    "Take",
+    "Wish",
+    "continue_",
+    "generate",
+    "hear",
+    "load_model",
+    "model_folders",
+    "plan",
+    "with_bars",
+]
 
 DEFAULT_TEMPOS: Final = {"pop": 84.0, "classical": 108.0, "chorale": 80.0}
 """Quarter notes a minute of a piece that is composed without a tempo; 100 in any other style."""
@@ -47,19 +56,12 @@ damaged, and a few bars of it would be an hour of music. The composer tells bars
 STYLE_NOTES: Final = 256
 """Notes of a prompt from which its style is told."""
 
-LONGEST_BARS: Final = 4
-"""No note is held longer than so many bars."""
+DEFAULT_VELOCITY: Final = 80
+"""Of notes from nothing, by a model that draws no velocities."""
 
-
-@dataclass(frozen=True)
-class Model:
-    """A model that plays, with what its checkpoint says of it."""
-
-    name: str
-    sequence_model: SequenceModel[Any]
-    checkpoint: Checkpoint
-    parameters: int
-    """Numbers in its tensors."""
+HEARD: Final = 1024
+"""Steps of a prompt that a model of piano rolls hears: 64 bars of sixteenths, far more than it learnt from at
+a time."""
 
 
 @dataclass(frozen=True)
@@ -86,67 +88,6 @@ class Take:
     def notes_per_second(self) -> float:
         """Drawn notes a second."""
         return len(self.added) / self.seconds if self.seconds else 0.0
-
-
-def model_folders() -> dict[str, Path]:
-    """Names and folders of the checkpoints that ship with the package."""
-    return {path.parent.name: path.parent for path in sorted(WEIGHTS.glob("*/model.json"))}
-
-
-def load_model(name: str | Path = DEFAULT_MODEL) -> Model:
-    """A model by the name of a shipped checkpoint, or from a checkpoint folder.
-
-    Raises CadenzaError for an unknown name and for a damaged or older checkpoint.
-    """
-    shipped = model_folders()
-    folder = shipped.get(str(name), Path(name))
-    if not (name and is_folder(folder)):
-        raise CadenzaError(
-            f"no model {str(name)!r}: neither shipped ({', '.join(shipped)}) nor a checkpoint folder"
-        )
-    checkpoint = load_checkpoint(folder)
-    if checkpoint.model not in _PLAYERS:
-        raise CadenzaError(
-            f"the model {checkpoint.model} of {folder} can be trained and compared, not played"
-        )
-    tensors = load_tensors(folder, checkpoint)
-    try:
-        player = _PLAYERS[checkpoint.model](checkpoint.sizes, tensors)
-    except (CadenzaError, LookupError, TypeError, ValueError) as error:
-        raise CadenzaError(f"the checkpoint {folder} is damaged: {error}") from error
-    return Model(folder.name, player, checkpoint, sum(tensor.size for tensor in tensors.values()))
-
-
-def _composer(sizes: Mapping[str, Any], tensors: Tensors) -> NumpyComposer:
-    """The composer of a checkpoint. Raises CadenzaError or TypeError where sizes and tensors do not fit."""
-    fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in sizes.items()}  # pyright: ignore[reportUnknownArgumentType]
-    config = ComposerConfig(**fields)
-    check_tensors(tensors, config.shapes())
-    return NumpyComposer(config, tensors)
-
-
-def _markov(_: Mapping[str, Any], tensors: Tensors) -> Markov:
-    """The Markov model of a checkpoint. Raises LookupError or ValueError where its tensors are no counts."""
-    model = Markov.from_tensors(tensors)
-    for field_, orders in zip(events.FIELDS, model.tables, strict=True):
-        for order, table in enumerate(orders):
-            if not _are_counts(table.keys, table.counts, field_.size):
-                raise ValueError(f"the tensors {field_.name}.{order} hold no counts")
-    return model
-
-
-def _are_counts(keys: NDArray[Any], counts: NDArray[Any], symbols: int) -> bool:
-    """Whether keys and counts can be those of `markov.Counts` for a field of so many symbols."""
-    if not (keys.dtype == counts.dtype == np.int64 and keys.ndim == 1 and keys.shape == counts.shape):
-        return False
-    return bool((np.diff(keys) > 0).all() and (keys % 256 < symbols).all() and (counts > 0).all())
-
-
-_PLAYERS: Final[dict[str, Callable[[Mapping[str, Any], Tensors], SequenceModel[Any]]]] = {
-    "composer": _composer,
-    "markov": _markov,
-}
-"""What makes each model that plays from a checkpoint's sizes and tensors."""
 
 
 @dataclass(frozen=True)
@@ -223,7 +164,7 @@ def hear(score: Score) -> tuple[Frame, EventSequence]:
     """
     frame = events.frame_of(with_bars(score))
     prompt = _in_place(frame, events.encode_in(frame))
-    metre = frame.score.metre_at(int(_playable(frame.score)["start"].max()))
+    metre = frame.score.metre_at(int(playable(frame.score)["start"].max()))
     if metre.numerator > LONGEST_METRE * metre.denominator:
         raise CadenzaError(
             f"its bars are of {metre.numerator}/{metre.denominator}: more than {LONGEST_METRE} whole notes "
@@ -232,23 +173,17 @@ def hear(score: Score) -> tuple[Frame, EventSequence]:
     return frame, prompt
 
 
-def _playable(score: Score) -> Notes:
-    """The notes that the composer hears: pitched, and on the piano's keys."""
-    notes = score.pitched_notes
-    return notes[(notes["pitch"] >= events.LOWEST) & (notes["pitch"] <= events.HIGHEST)]
-
-
 def _in_place(frame: Frame, prompt: EventSequence) -> EventSequence:
     """A prompt moved so that its last onset stands where it is in the score.
 
     Rows shorten a silence that is longer than any shift; what follows must still come after the prompt.
     """
-    last = frame.steps(_playable(frame.score)["start"].max(keepdims=True))
+    last = frame.steps(playable(frame.score)["start"].max(keepdims=True))
     late = int(np.rint(last)[0]) - int(prompt.onsets[-1])
     return replace(prompt, onsets=prompt.onsets + np.int32(max(late, 0)))
 
 
-def likeliest_style(model: SequenceModel[Any], prompt: EventSequence) -> str | None:
+def likeliest_style(model: SequenceModel[Any, Any], prompt: EventSequence) -> str | None:
     """The style under which the last notes of a prompt are likeliest; None for a model without styles."""
     last = slice(max(0, len(prompt) - STYLE_NOTES), None)
     end = EventSequence(
@@ -262,62 +197,24 @@ def likeliest_style(model: SequenceModel[Any], prompt: EventSequence) -> str | N
     return max(model.styles, key=lambda style: model.log_probabilities(end, style)[1:].sum(), default=None)
 
 
-def with_bars(score: Score) -> Score:
-    """The score in 4/4 where its metre is of bars of a single beat, else as it is.
-
-    Such a metre (POP909's files have 1/4) is a sequencer's default that says nothing of bars.
-    """
-    if all(signature.numerator == 1 for signature in score.time_signatures):
-        return replace(score, time_signatures=(TimeSignature(0, 4, 4),))
-    return score
-
-
-@dataclass(frozen=True)
-class Plan:
-    """Where the added notes go, in ticks, and how: begin <= onset < end, none longer than `longest`."""
-
-    begin: int
-    end: int
-    longest: int
-    channel: int
-    program: int
-
-
-def plan(score: Score, bars: int) -> Plan:
-    """The plan of a continuation."""
-    notes = _playable(score)
-    last_onset, last_end = int(notes["start"].max()), int(notes["end"].max())
-    bar = score.bar_ticks(score.metre_at(last_onset))
-    lines = score.bar_lines(max(last_onset, last_end) + bar * (bars + 2)).tolist()
-    next_line = lines[bisect_right(lines, last_onset)]
-    sixteenth = score.ticks_per_quarter // 4
-    # A legato player lets go a little early or late: what ends near a bar line ends on it.
-    begin = next_line if last_end > next_line - sixteenth else max(last_end, last_onset + 1)
-    first_line = lines[bisect_right(lines, begin - 1)]
-    end = lines[lines.index(first_line) + bars]
-    channels = np.bincount(notes["channel"], minlength=16)
-    channel = int(channels.argmax())
-    return Plan(begin, end, LONGEST_BARS * bar, channel, _program(score, channel, begin))
-
-
-def _program(score: Score, channel: int, tick: int) -> int:
-    """The program of a channel at a tick, 0 where none was set."""
-    changes = [
-        event
-        for track in score.tracks
-        for event in track.events
-        if event.message[0] == 0xC0 | channel and event.tick <= tick
-    ]
-    return max(changes, key=lambda event: event.tick).message[1] if changes else 0
-
-
 def _take(wish: Wish, model: Model, frame: Frame, prompt: EventSequence | None, plan: Plan) -> Take:
+    styles = model.sequence_model.styles
+    if wish.style is not None and wish.style not in styles:
+        raise CadenzaError(f"no style {wish.style!r}: this model knows {', '.join(styles) or 'no styles'}")
     begun = time.perf_counter()
-    drawn = list(draw(wish, model, frame, prompt, plan))
-    seconds = time.perf_counter() - begun
-    score, notes = add(frame, plan, drawn)
-    context = getattr(getattr(model.sequence_model, "config", None), "context", None)
-    heard = len(prompt) if prompt is not None else 0
+    if model.form is None:
+        drawn = list(draw(wish, model, frame, prompt, plan))
+        seconds = time.perf_counter() - begun
+        score, notes = add(frame, plan, drawn)
+        heard = len(prompt) if prompt is not None else 0
+        context = getattr(getattr(model.sequence_model, "config", None), "context", heard)
+        heard = min(heard, context)
+    else:
+        stretch = stretch_of(wish, model, model.form, frame.score, plan, continues=prompt is not None)
+        rows = list(draw_steps(wish, model, stretch))
+        seconds = time.perf_counter() - begun
+        score, notes = add_steps(frame.score, plan, stretch, rows)
+        heard = len(notes_of(stretch.prompt)) if stretch.prompt is not None else 0
     return Take(
         score=score,
         prompt_end=plan.begin if prompt is not None else 0,
@@ -327,15 +224,15 @@ def _take(wish: Wish, model: Model, frame: Frame, prompt: EventSequence | None, 
         seed=wish.seed,
         bars=wish.bars,
         seconds=seconds,
-        heard=min(heard, context) if context else heard,
+        heard=heard,
     )
+
+
+# --- By events ----------------------------------------------------------------------------------------------
 
 
 def draw(wish: Wish, model: Model, frame: Frame, prompt: EventSequence | None, plan: Plan) -> Iterator[Drawn]:
     """The notes of a plan one after the other, as they are drawn."""
-    styles = model.sequence_model.styles
-    if wish.style is not None and wish.style not in styles:
-        raise CadenzaError(f"no style {wish.style!r}: this model knows {', '.join(styles) or 'no styles'}")
     ticks = np.array([plan.begin, plan.end, plan.begin + plan.longest])
     first, end, longest = (int(np.ceil(step - 1e-6)) for step in frame.steps(ticks))
     if prompt is not None:
@@ -365,27 +262,15 @@ def places_in(frame: Frame, end: int) -> Places:
 
 
 def add(frame: Frame, plan: Plan, drawn: list[Drawn]) -> tuple[Score, Notes]:
-    """A frame's score with drawn notes added, and these notes.
-
-    They go into a track of their own, on the channel and with the program of the prompt; into the one track
-    of a file of type 0. Nothing sounds beyond the plan's end.
-    """
+    """A frame's score with drawn notes added, and these notes."""
     sequence = sequence_of(drawn, frame.grid)
-    notes = _without_overlaps(events.notes_in(frame, sequence, plan.channel))
-    notes = notes[notes["start"] < plan.end].copy()
-    # In free time the same number of steps is more ticks where the tempo is faster.
-    latest = np.minimum(notes["start"] + plan.longest, plan.end)
-    notes["end"] = np.maximum(np.minimum(notes["end"], latest), notes["start"] + 1)
-    notes = note_array(notes)
-    # The prompt's last lift may lie a little after its end: what is pressed before would be lifted with it.
-    changes = events.sustain(frame.score)
-    was_down = bool(len(changes) and changes[-1, 1])
-    earliest = int(changes[-1, 0]) + 1 if len(changes) else 0
+    notes = within(_without_overlaps(events.notes_in(frame, sequence, plan.channel)), plan)
+    earliest, was_down = last_pedal(frame.score)
     pedal = [
         replace(event, tick=max(min(event.tick, plan.end), earliest))
         for event in events.pedal_events(frame, sequence, plan.channel, was_down)
     ]
-    return _with_notes(frame.score, notes, pedal, plan), notes
+    return with_notes(frame.score, notes, pedal, plan), notes
 
 
 def _without_overlaps(notes: Notes) -> Notes:
@@ -396,13 +281,105 @@ def _without_overlaps(notes: Notes) -> Notes:
     return note_array(notes)
 
 
-def _with_notes(score: Score, notes: Notes, pedal: list[Event], plan: Plan) -> Score:
-    if score.midi_format == 0 and len(score.tracks) == 1:
-        (track,) = score.tracks
-        merged = tuple(sorted([*track.events, *pedal], key=lambda event: event.tick))
-        joined = Track(note_array(np.concatenate([track.notes, notes])), merged, track.end)
-        return replace(score, tracks=(joined,))
-    # Not before the added notes begin: the channel's program may have been another one until then.
-    program = Event(plan.begin, bytes([0xC0 | plan.channel, plan.program]))
-    added = Track.named("Cadenza", notes, [program, *pedal])
-    return replace(score, tracks=(*score.tracks, added), midi_format=max(1, score.midi_format))
+# --- By steps of a piano roll -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A plan in the steps of a piano roll, counted from the beginning of the score."""
+
+    form: PianoRoll
+    prompt: RollSequence | None
+    """What is heard of the prompt: its last HEARD steps."""
+    opening: RollSequence | None
+    """The step that a piece from nothing begins with."""
+    span: Span
+    """What is drawn; it begins after prompt or opening."""
+    rest: int
+    """Steps that may pass in silence: a bar."""
+    until: NDArray[np.int64]
+    """Step up to which the prompt holds each key: (88,)."""
+    positions: NDArray[np.int16]
+    """Of the score's steps in their bars."""
+    velocity: int
+    """Of notes for which the model draws none: as the prompt's, in the middle."""
+
+
+def stretch_of(
+    wish: Wish, model: Model, form: PianoRoll, score: Score, plan: Plan, *, continues: bool
+) -> Stretch:
+    """A plan in steps: from the step nearest to its beginning, but after the last onset, to that nearest to
+    its end. Raises CadenzaError where these are too many.
+    """
+    edges = np.array([plan.begin, plan.end, plan.begin + plan.longest])
+    begin, end, longest = pianoroll.steps_of(score, edges, form).tolist()
+    longest = max(1, longest - begin)
+    if end > pianoroll.LONGEST:
+        raise CadenzaError(f"that would be {end} steps of the model's piano roll, over {pianoroll.LONGEST}")
+    prompt, opening, until, velocity = None, None, np.zeros(KEYS, np.int64), DEFAULT_VELOCITY
+    if continues:
+        heard = playable(score)
+        begin = max(begin, int(pianoroll.steps_of(score, heard["start"].max(keepdims=True), form)[0]) + 1)
+        lasting = Track(note_array([]), end=plan.end)
+        roll = pianoroll.encode(replace(score, tracks=(*score.tracks, lasting)), form)
+        prompt = roll.part(max(0, begin - HEARD), begin)
+        until = begin + np.count_nonzero(roll.rows[begin:], axis=0)
+        velocity = int(np.median(heard["velocity"]))
+    elif model.openings is not None:
+        opening = _opening(model.openings, wish)
+        begin = 0 if opening is None else 1
+    end = max(end, begin + continues)
+    positions = pianoroll.positions_of(score, end, form)
+    span = Span(begin, end, longest)
+    return Stretch(form, prompt, opening, span, max(1, longest // LONGEST_BARS), until, positions, velocity)
+
+
+def _opening(openings: RollSequence, wish: Wish) -> RollSequence | None:
+    """One of the steps that begin a piece, without the keys that are not wanted; None if that leaves none."""
+    rows = np.where(wish.constraints.pitches, openings.rows, np.uint8(SILENT))
+    fit = np.flatnonzero(rows.any(1))
+    if not len(fit):
+        return None
+    # Not the stream of random numbers of the draws that follow.
+    (first,) = np.random.default_rng([wish.seed, 1]).choice(fit, 1).tolist()
+    velocities = np.where(rows > 0, openings.velocities, np.uint8(0))
+    return replace(openings, rows=rows, velocities=velocities, positions=np.zeros(len(rows), np.int16)).part(
+        first, first + 1
+    )
+
+
+def draw_steps(wish: Wish, model: Model, stretch: Stretch) -> Iterator[Row]:
+    """The steps of a stretch one after the other, as they are drawn."""
+    before = stretch.prompt if stretch.opening is None else stretch.opening
+    earlier = stretch.span.begin - (0 if before is None else len(before))
+    return stream_steps(
+        model.sequence_model,
+        before,
+        lambda step: (int(stretch.positions[earlier + step]), 0),
+        stretch.span,
+        stretch.form,
+        rest=stretch.rest,
+        until=stretch.until,
+        constraints=wish.constraints,
+        sampling=wish.sampling,
+        seed=wish.seed,
+    )
+
+
+def add_steps(score: Score, plan: Plan, stretch: Stretch, drawn: list[Row]) -> tuple[Score, Notes]:
+    """A score with the notes of drawn steps added, and these notes."""
+    first = stretch.span.begin
+    held = np.arange(first, first + len(drawn))[:, None] < stretch.until
+    roll = roll_of(drawn, stretch.form, held)
+    if stretch.opening is not None:
+        roll, first = joined(stretch.opening, roll), first - 1
+    notes = notes_of(roll, stretch.velocity).copy()
+    for edge in ("start", "end"):
+        notes[edge] = pianoroll.ticks_of(score, notes[edge] + first, stretch.form)
+    # The nearest steps of begin and end may lie a little off them.
+    notes["start"] = notes["start"].clip(plan.begin, plan.end - 1)
+    notes["channel"] = plan.channel
+    notes = within(notes, plan)
+    earliest, was_down = last_pedal(score)
+    lift = Event(max(plan.begin, earliest), bytes([0xB0 | plan.channel, SUSTAIN, 0]))
+    return with_notes(score, notes, [lift] if was_down else [], plan), notes

@@ -1,8 +1,9 @@
 """The one abstract model: a distribution over sequences that are drawn a row at a time, a row field by field.
 
-A model knows how likely a sequence is, how to begin one (after a prompt, read in one pass), and how to draw
-the next row. It does not sample: it offers the logits of one field after the other to a `Choose`, which
-masks and draws. So every model works with every sampler and every constraint.
+A model knows how likely a sequence is, how to begin one (after a prompt), and how to draw the next row. It
+does not sample: it offers the logits of one field after the other to a `Choose`, which masks and draws. So
+every model works with every sampler and every constraint. What rows and fields are is the representation's
+business: of events a row is a note, of piano rolls a step, and its fields are the keys.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from cadenza.representation.events import EventSequence
+from cadenza.representation.base import S
 
 State = TypeVar("State")
 
@@ -25,26 +26,29 @@ Places = Callable[[int], tuple[int, int]]
 """Position in the bar and length of the bar, in steps, of a step of the piece."""
 
 
-class SequenceModel(ABC, Generic[State]):
-    """A distribution over event sequences of given styles."""
+class SequenceModel(ABC, Generic[S, State]):
+    """A distribution over sequences in one representation, of given styles."""
 
     styles: tuple[str, ...]
     """Styles it was trained on; any other counts as none."""
 
     @abstractmethod
-    def log_probabilities(self, sequence: EventSequence, style: str | None) -> NDArray[np.float64]:
-        """Natural log-probability of every field of every row, and of the end: (rows + 1, 5).
+    def log_probabilities(self, sequence: S, style: str | None) -> NDArray[np.float64]:
+        """Natural log-probability of every field of every row: (rows, fields).
 
-        A field that is no choice (see `events`) has 0.
+        Where the end of a piece is drawn, as in events, one row more. A field that is no choice has 0.
         """
 
     @abstractmethod
-    def start(self, prompt: EventSequence | None, style: str | None, places: Places) -> State:
-        """The state after a prompt, or before the first note."""
+    def start(self, prompt: S | None, style: str | None, places: Places) -> State:
+        """The state after a prompt, or before the first row."""
 
     @abstractmethod
     def step(self, state: State, choose: Choose) -> tuple[int, ...]:
         """Draws the next row, takes it into the state and returns its symbols.
 
-        A row that ends the piece is (END, 0, 0, 0, 0) and leaves the state as it was.
+        A field that is no choice is not offered. Of events, a row that ends the piece is (END, 0, 0, 0, 0)
+        and leaves the state as it was. Of piano rolls, fields 0 to 87 are what the keys do, from low to high;
+        in models that draw velocities, fields 88 to 175 are those of what is struck, as symbols of
+        `events.VELOCITY`, and 0 where nothing is.
         """

@@ -83,3 +83,29 @@ class BiaxialConfig:
     def roll(self) -> PianoRoll:
         """What it reads and writes."""
         return PianoRoll(self.steps, self.per)
+
+
+@dataclass(frozen=True)
+class RollMarkovConfig:
+    """Deep Jammer's Markov chain on piano rolls (`models.roll_markov`)."""
+
+    combine: Literal["sum", "mean"] = "sum"
+    """What the sounding keys say is summed and clipped, as published, or averaged, silence having a say."""
+    order: int = 1
+    """Steps that are remembered: 1 or 2."""
+    steps: int = 4
+    """Steps in a unit of time."""
+    per: Literal["quarter", "second"] = "quarter"
+    """The unit."""
+
+    styles: ClassVar[tuple[str, ...]] = ()
+
+    def __post_init__(self) -> None:
+        _check("combine", self.combine in ("sum", "mean"), "sum or mean", self.combine)
+        _check("order", self.order in (1, 2), "1 or 2", self.order)
+        _check("steps", self.steps >= 1, "1 or more", self.steps)
+
+    @property
+    def roll(self) -> PianoRoll:
+        """What it reads and writes."""
+        return PianoRoll(self.steps, self.per)

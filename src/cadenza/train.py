@@ -12,22 +12,25 @@ import json
 import math
 import signal
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from functools import partial
+from fnmatch import fnmatch
+from functools import cached_property, partial
 from pathlib import Path
 from threading import Event, current_thread, main_thread
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from cadenza import __version__
-from cadenza.architecture import ComposerConfig
+from cadenza.architecture import ComposerConfig, MarkovConfig
 from cadenza.batches import EventBatches, RollBatches, Weighted, batches_of, moved
-from cadenza.checkpoint import Checkpoint, load_checkpoint, load_tensors, save_checkpoint
-from cadenza.dataset import prepare
+from cadenza.checkpoint import OPENINGS, Checkpoint, load_checkpoint, load_tensors, save_checkpoint
+from cadenza.dataset import Prepared, prepare, prepare_as
 from cadenza.engine.constraints import Constraints
 from cadenza.engine.generate import Span, sequence_of, stream
 from cadenza.engine.network import NumpyComposer
@@ -37,9 +40,12 @@ from cadenza.files import atomic_path
 from cadenza.midi import write_midi
 from cadenza.models import MODELS
 from cadenza.models.markov import Markov
+from cadenza.models.roll_markov import RollMarkov
 from cadenza.plot import curves
-from cadenza.recipe import Recipe, TrainingConfig
+from cadenza.recipe import Recipe, RollDataConfig, TrainingConfig
+from cadenza.representation.base import S
 from cadenza.representation.events import STEPS_PER_QUARTER, decode
+from cadenza.sizes import RollMarkovConfig
 
 PUBLISHED: Final[dict[str, Callable[..., torch.optim.Optimizer]]] = {
     "adam": partial(torch.optim.Adam, fused=True),
@@ -112,6 +118,14 @@ def clip(model: nn.Module, config: TrainingConfig) -> float:
     if not config.clip_each:
         return float(nn.utils.clip_grad_norm_(model.parameters(), config.clip))
     return max(float(nn.utils.clip_grad_norm_([p], config.clip)) for p in model.parameters())
+
+
+class Counted(Protocol):
+    """A model that is fitted by counting."""
+
+    def tensors(self) -> Mapping[str, NDArray[Any]]:
+        """Its counts under names."""
+        ...
 
 
 class Run:
@@ -196,9 +210,27 @@ class Run:
             version=__version__,
         )
         groups = {"weights": {k: v.detach().cpu().numpy() for k, v in self.model.state_dict().items()}}
+        if self.openings:
+            groups[OPENINGS] = self.openings
         if name == "last":
             groups["optimiser"] = _optimiser_tensors(self.optimisers)
         save_checkpoint(self.folder / name, checkpoint, groups)
+
+    @cached_property
+    def openings(self) -> dict[str, NDArray[np.uint8]]:
+        """Steps with which pieces can begin; none of a model of events, which begins on its own."""
+        if not isinstance(self.batches, RollBatches):
+            return {}
+        drawn = (
+            self.batches.draw(step) for step in range(min(self.batches.epoch or OPENINGS_KEPT, OPENINGS_KEPT))
+        )
+        return openings_of(
+            (rows, velocities, positions)
+            for batch in drawn
+            for rows, velocities, positions in zip(
+                batch.rows.numpy(), batch.velocities.numpy(), batch.positions.numpy(), strict=True
+            )
+        )
 
     def advance(self) -> float:
         """One optimiser step; the mean loss of its batch in nats a row.
@@ -264,6 +296,28 @@ class Run:
             write_midi(score, self.folder / "samples" / f"{self.step:06d}-{style}.mid")
 
 
+OPENINGS_KEPT: Final = 64
+
+
+def openings_of(
+    stretches: Iterable[tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.int16]]],
+) -> dict[str, NDArray[np.uint8]]:
+    """Of stretches of rolls (rows, velocities, positions) the first step each that can begin a piece.
+
+    In it a note begins, and a bar where there are bars.
+    """
+    rows: list[NDArray[np.uint8]] = []
+    velocities: list[NDArray[np.uint8]] = []
+    for row, velocity, position in stretches:
+        fit = (row == row.max()).any(1) & (row > 0).any(1) & ((position == 0) | (position < 0).all())
+        if fit.any():
+            rows.append(row[fit.argmax()])
+            velocities.append(velocity[fit.argmax()])
+        if len(rows) == OPENINGS_KEPT:
+            break
+    return {"rows": np.array(rows), "velocities": np.array(velocities)} if rows else {}
+
+
 STEPS_APART: Final = 1 << 24
 """Seeds of successive steps lie beside each other; those of another run so far away."""
 
@@ -273,7 +327,7 @@ def train(recipe: Recipe, folder: Path, on_event: Callable[[dict[str, Any]], Non
 
     `on_event` is told of every line of the log. Interrupted, it saves before it lets the interrupt through.
     """
-    if recipe.model == "markov":
+    if isinstance(recipe.sizes, MarkovConfig | RollMarkovConfig):
         fit_markov(recipe, folder, on_event)
         return
     config = recipe.training
@@ -350,17 +404,44 @@ def deferred_interrupt() -> Generator[Event]:
 
 def fit_markov(recipe: Recipe, folder: Path, on_event: Callable[[dict[str, Any]], None] | None) -> None:
     """Counts the training splits, validates and writes the checkpoint `best`; there is nothing to resume."""
-    corpora = tuple(prepare(name) for name in recipe.data.corpora)
+    sizes = recipe.sizes
+    if isinstance(sizes, RollMarkovConfig):
+        rolls = [prepare_as(sizes.roll, name) for name in recipe.data.corpora]
+        fit = partial(RollMarkov.fit, sizes)
+        _count(recipe, folder, on_event, rolls, fit=fit, score=RollMarkov.smoothed)
+    else:
+        events = [prepare(name) for name in recipe.data.corpora]
+        score = partial(Markov.log_probabilities, style=None)
+        _count(recipe, folder, on_event, events, fit=Markov.fit, score=score)
+
+
+def _count(
+    recipe: Recipe,
+    folder: Path,
+    on_event: Callable[[dict[str, Any]], None] | None,
+    corpora: Sequence[Prepared[S]],
+    *,
+    fit: Callable[[Iterable[S]], Counted],
+    score: Callable[[Any, S], NDArray[np.float64]],
+) -> None:
+    """`fit_markov` for sequences of one kind: `fit` makes the model of some, `score` their likelihood."""
+    names = recipe.data.pieces if isinstance(recipe.data, RollDataConfig) else "*"
+    pieces = {
+        split: [(c, p) for c in corpora for p in c.side(split) if fnmatch(p.name, names)]
+        for split in ("train", "valid")
+    }
+    if not (pieces["train"] and pieces["valid"]):
+        raise CadenzaError(f"no pieces to count: none of {', '.join(recipe.data.corpora)} matches {names!r}")
     begun = time.perf_counter()
-    model = Markov.fit(c.sequence(piece) for c in corpora for piece in c.side("train"))
+    model = fit(c.sequence(piece) for c, piece in pieces["train"])
     valid: dict[str, float] = {}
     for corpus in corpora:
-        sequences = [corpus.sequence(piece) for piece in corpus.side("valid")]
-        nats = -sum(float(model.log_probabilities(s, None).sum()) for s in sequences)
+        sequences = [corpus.sequence(piece) for c, piece in pieces["valid"] if c is corpus]
+        nats = -sum(float(score(model, s).sum()) for s in sequences)
         valid[corpus.name] = round(nats / max(1, sum(map(len, sequences))), 4)
-    notes = sum(piece.rows for c in corpora for piece in c.side("train"))
+    notes = sum(piece.rows for _, piece in pieces["train"])
     checkpoint = Checkpoint(
-        model="markov",
+        model=recipe.model,
         sizes=asdict(recipe.sizes),
         corpora={c.name: c.digest for c in corpora},
         step=1,

@@ -108,7 +108,7 @@ class _Chooser:
 
 
 def stream(
-    model: SequenceModel[State],
+    model: SequenceModel[EventSequence, State],
     prompt: EventSequence | None,
     style: str | None,
     places: Places,

@@ -192,7 +192,7 @@ class _Head:
         return feed_forward_one(known, self.hidden, self.logits) + self.bias
 
 
-class NumpyComposer(SequenceModel[ComposerState]):
+class NumpyComposer(SequenceModel[EventSequence, ComposerState]):
     """A composer that plays."""
 
     def __init__(self, config: ComposerConfig, weights: Mapping[str, Array]) -> None:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from cadenza.architecture import ComposerConfig, EventLSTMConfig, MarkovConfig
-from cadenza.sizes import BiaxialConfig, RollLSTMConfig
+from cadenza.sizes import BiaxialConfig, RollLSTMConfig, RollMarkovConfig
 
-Sizes = ComposerConfig | EventLSTMConfig | MarkovConfig | RollLSTMConfig | BiaxialConfig
+Sizes = ComposerConfig | EventLSTMConfig | MarkovConfig | RollLSTMConfig | BiaxialConfig | RollMarkovConfig
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ def _event_lstm(sizes: EventLSTMConfig) -> Any:
     return EventLSTM(sizes)
 
 
-def _markov(_: MarkovConfig) -> Any:
+def _counted(_: MarkovConfig | RollMarkovConfig) -> Any:
     raise TypeError("a Markov model is fitted, not built")
 
 
@@ -55,8 +55,9 @@ def _roll_lstm(sizes: RollLSTMConfig) -> Any:
 MODELS: Final[dict[str, Kind]] = {
     "composer": Kind(ComposerConfig, "events", _composer),
     "event_lstm": Kind(EventLSTMConfig, "events", _event_lstm),
-    "markov": Kind(MarkovConfig, "events", _markov),
+    "markov": Kind(MarkovConfig, "events", _counted),
     "biaxial": Kind(BiaxialConfig, "rolls", _biaxial),
     "roll_lstm": Kind(RollLSTMConfig, "rolls", _roll_lstm),
+    "roll_markov": Kind(RollMarkovConfig, "rolls", _counted),
 }
 """What `name` under `[model]` of a recipe can be."""

@@ -57,7 +57,7 @@ class MarkovState:
     onset: int
 
 
-class Markov(SequenceModel[MarkovState]):
+class Markov(SequenceModel[EventSequence, MarkovState]):
     """See the module. `tables[field][order]`."""
 
     def __init__(self, tables: tuple[tuple[Counts, ...], ...]) -> None:

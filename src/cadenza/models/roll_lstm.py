@@ -13,11 +13,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from cadenza.models.rolls import RollBatch, RollModel
+from cadenza.models.rolls import RollBatch, RollModel, RollState
 from cadenza.representation.pianoroll import KEYS
+from cadenza.sequence import Choose
 from cadenza.sizes import RollLSTMConfig
 
 
@@ -62,3 +65,10 @@ class RollLSTM(RollModel):
         """See `RollModel.read`."""
         logits, state = self.logits(batch.rows, state)
         return -F.binary_cross_entropy_with_logits(logits, batch.next_rows.float(), reduction="none"), state
+
+    def draw(self, state: RollState, choose: Choose) -> tuple[tuple[int, ...], NDArray[np.uint8]]:
+        """See `RollModel.draw`. It knows no velocities."""
+        logits, state.memory = self.logits(state.known.rows, state.memory)
+        odds = logits[0, -1].numpy()
+        offered = np.stack([np.zeros_like(odds), odds], axis=1)
+        return tuple(choose(key, offered[key]) for key in range(KEYS)), np.zeros(KEYS, np.uint8)

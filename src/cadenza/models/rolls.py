@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -11,7 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from cadenza.representation.pianoroll import RollSequence, Segments, segment
+from cadenza.representation.pianoroll import KEYS, NO_POSITION, RollSequence, Segments, segment
+from cadenza.sequence import Choose, Places, SequenceModel
 
 CHUNK: Final = 512
 """Steps scored in one pass."""
@@ -38,7 +39,21 @@ class RollBatch:
         return cls(**{name: torch.from_numpy(array) for name, array in vars(segments).items()})
 
 
-class RollModel(nn.Module, ABC):
+@dataclass
+class RollState:
+    """What the steps so far have left behind; `step` changes it in place.
+
+    memory: the network's, of the steps that it has read. known: those that it has not yet, at least one; at
+    first the whole prompt. at: the step that is drawn next.
+    """
+
+    memory: Any
+    known: RollBatch
+    at: int
+    places: Places
+
+
+class RollModel(nn.Module, SequenceModel[RollSequence, RollState]):
     """A distribution over the next step of a roll, key by key from low to high."""
 
     styles: tuple[str, ...] = ()
@@ -68,3 +83,35 @@ class RollModel(nn.Module, ABC):
             parts.append(scores[0].double().numpy())
         self.train(was_training)
         return np.concatenate(parts)
+
+    def start(self, prompt: RollSequence | None, style: str | None, places: Places) -> RollState:
+        """See `SequenceModel.start`. Before a prompt lies silence, as before every piece."""
+        del style  # it knows none
+        self.eval()
+        rows, velocities = np.zeros((1, KEYS), np.uint8), np.zeros((1, KEYS), np.uint8)
+        positions = np.full(1, NO_POSITION, np.int16)
+        if prompt is not None:
+            rows = np.concatenate([rows, prompt.rows])
+            velocities = np.concatenate([velocities, prompt.velocities])
+            positions = np.concatenate([positions, prompt.positions])
+        return RollState(None, _known(rows, velocities, positions), len(rows) - 1, places)
+
+    @torch.no_grad()
+    def step(self, state: RollState, choose: Choose) -> tuple[int, ...]:
+        """See `SequenceModel.step`. What has become known since the last step is read, and only that."""
+        symbols, velocities = self.draw(state, choose)
+        position = np.array([state.places(state.at)[0]], np.int16)
+        state.known = _known(np.array([symbols[:KEYS]], np.uint8), velocities[None], position)
+        state.at += 1
+        return symbols
+
+    @abstractmethod
+    def draw(self, state: RollState, choose: Choose) -> tuple[tuple[int, ...], NDArray[np.uint8]]:
+        """Reads `known` into the memory; the symbols of the next row, and its keys' velocities (88,)."""
+
+
+def _known(rows: NDArray[np.uint8], velocities: NDArray[np.uint8], positions: NDArray[np.int16]) -> RollBatch:
+    """Steps that are known, in a batch of one; of those after them nothing is."""
+    unknown = np.zeros_like(rows[None])
+    weight = np.zeros((1, len(rows)), np.float32)
+    return RollBatch.of(Segments(rows[None], velocities[None], positions[None], unknown, unknown, weight))

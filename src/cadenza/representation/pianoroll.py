@@ -125,7 +125,7 @@ def encode(score: Score, form: PianoRoll) -> RollSequence:
         velocities[a:b, key] = velocity
     if not form.articulated:
         rows = (rows > 0).astype(np.uint8)
-    return RollSequence(rows, velocities, _positions(score, length, form), form)
+    return RollSequence(rows, velocities, positions_of(score, length, form), form)
 
 
 def decode(sequence: RollSequence, *, qpm: float = 120.0, velocity: int = 80) -> Score:
@@ -184,10 +184,10 @@ def quantise(score: Score, form: PianoRoll) -> Score:
 
 def _length(score: Score, last: NDArray[np.int64], form: PianoRoll) -> int:
     """Steps of a score: up to its end, which may lie after that of its last note."""
-    return max(int(_steps(score, np.array([score.length]), form)[0]), int(last.max()))
+    return max(int(steps_of(score, np.array([score.length]), form)[0]), int(last.max()))
 
 
-def _steps(score: Score, ticks: NDArray[np.integer], form: PianoRoll) -> NDArray[np.int64]:
+def steps_of(score: Score, ticks: NDArray[np.integer], form: PianoRoll) -> NDArray[np.int64]:
     """Nearest steps of times in ticks, halves up."""
     if form.per == "quarter":
         offset = events.grid_report(score).offset
@@ -197,13 +197,21 @@ def _steps(score: Score, ticks: NDArray[np.integer], form: PianoRoll) -> NDArray
     return np.maximum(np.floor(exact + 0.5 + 1e-9), 0).astype(np.int64)
 
 
+def ticks_of(score: Score, steps: NDArray[np.integer], form: PianoRoll) -> NDArray[np.int64]:
+    """Nearest ticks of steps of a score: the inverse of `steps_of`."""
+    if form.per == "quarter":
+        exact = steps * (score.ticks_per_quarter / form.steps)
+        return np.rint(exact).astype(np.int64) + events.grid_report(score).offset
+    return score.ticks(steps / form.steps)
+
+
 def _on_grid(score: Score, form: PianoRoll) -> tuple[Notes, NDArray[np.int64], NDArray[np.int64]]:
     """Distinct notes by onset, with their first steps and the steps after their last."""
     notes = score.pitched_notes
     notes = notes[(notes["pitch"] >= LOWEST) & (notes["pitch"] < LOWEST + KEYS)]
     if not len(notes):
         raise CadenzaError(events.why_empty(score))
-    first, last = _steps(score, notes["start"], form), _steps(score, notes["end"], form)
+    first, last = steps_of(score, notes["start"], form), steps_of(score, notes["end"], form)
     last = np.maximum(last, first + 1)
     # Of two notes of one key and onset the longer one comes last, and is what is left in the roll.
     order = np.lexsort((last, notes["pitch"], first))
@@ -228,7 +236,8 @@ def _until_restruck(
     return last
 
 
-def _positions(score: Score, length: int, form: PianoRoll) -> NDArray[np.int16]:
+def positions_of(score: Score, length: int, form: PianoRoll) -> NDArray[np.int16]:
+    """Steps since the bar line of the first `length` steps of a score, or NO_POSITION."""
     if form.per == "second":
         return np.full(length, NO_POSITION, np.int16)
     scale = form.steps / score.ticks_per_quarter

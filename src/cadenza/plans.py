@@ -1,0 +1,105 @@
+"""Where in a score goes what is composed, and how it is added."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+
+from cadenza.representation import events
+from cadenza.score import Event, Notes, Score, TimeSignature, Track, note_array
+
+LONGEST_BARS: Final = 4
+"""No note is held longer than so many bars."""
+
+
+def playable(score: Score) -> Notes:
+    """The notes that the composer hears: pitched, and on the piano's keys."""
+    notes = score.pitched_notes
+    return notes[(notes["pitch"] >= events.LOWEST) & (notes["pitch"] <= events.HIGHEST)]
+
+
+def with_bars(score: Score) -> Score:
+    """The score in 4/4 where its metre is of bars of a single beat, else as it is.
+
+    Such a metre (POP909's files have 1/4) is a sequencer's default that says nothing of bars.
+    """
+    if all(signature.numerator == 1 for signature in score.time_signatures):
+        return replace(score, time_signatures=(TimeSignature(0, 4, 4),))
+    return score
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Where the added notes go, in ticks, and how: begin <= onset < end, none longer than `longest`."""
+
+    begin: int
+    end: int
+    longest: int
+    channel: int
+    program: int
+
+
+def plan(score: Score, bars: int) -> Plan:
+    """The plan of a continuation."""
+    notes = playable(score)
+    last_onset, last_end = int(notes["start"].max()), int(notes["end"].max())
+    bar = score.bar_ticks(score.metre_at(last_onset))
+    lines = score.bar_lines(max(last_onset, last_end) + bar * (bars + 2)).tolist()
+    next_line = lines[bisect_right(lines, last_onset)]
+    sixteenth = score.ticks_per_quarter // 4
+    # A legato player lets go a little early or late: what ends near a bar line ends on it.
+    begin = next_line if last_end > next_line - sixteenth else max(last_end, last_onset + 1)
+    first_line = lines[bisect_right(lines, begin - 1)]
+    end = lines[lines.index(first_line) + bars]
+    channels = np.bincount(notes["channel"], minlength=16)
+    channel = int(channels.argmax())
+    return Plan(begin, end, LONGEST_BARS * bar, channel, _program(score, channel, begin))
+
+
+def _program(score: Score, channel: int, tick: int) -> int:
+    """The program of a channel at a tick, 0 where none was set."""
+    changes = [
+        event
+        for track in score.tracks
+        for event in track.events
+        if event.message[0] == 0xC0 | channel and event.tick <= tick
+    ]
+    return max(changes, key=lambda event: event.tick).message[1] if changes else 0
+
+
+def within(notes: Notes, plan: Plan) -> Notes:
+    """Notes without what lies beyond a plan: nothing sounds after its end, nor longer than it allows.
+
+    In free time the same number of steps is more ticks where the tempo is faster.
+    """
+    notes = notes[notes["start"] < plan.end].copy()
+    latest = np.minimum(notes["start"] + plan.longest, plan.end)
+    notes["end"] = np.maximum(np.minimum(notes["end"], latest), notes["start"] + 1)
+    return note_array(notes)
+
+
+def last_pedal(score: Score) -> tuple[int, bool]:
+    """Tick after a prompt's last change of the pedal, and whether it is down then.
+
+    Its last lift may lie a little after its end: what is pressed before would be lifted with it.
+    """
+    changes = events.sustain(score)
+    return (int(changes[-1, 0]) + 1, bool(changes[-1, 1])) if len(changes) else (0, False)
+
+
+def with_notes(score: Score, notes: Notes, pedal: list[Event], plan: Plan) -> Score:
+    """A score with notes in a track of their own, on the channel and with the program of the prompt; in the
+    one track of a file of type 0.
+    """
+    if score.midi_format == 0 and len(score.tracks) == 1:
+        (track,) = score.tracks
+        merged = tuple(sorted([*track.events, *pedal], key=lambda event: event.tick))
+        joined = Track(note_array(np.concatenate([track.notes, notes])), merged, track.end)
+        return replace(score, tracks=(joined,))
+    # Not before the added notes begin: the channel's program may have been another one until then.
+    program = Event(plan.begin, bytes([0xC0 | plan.channel, plan.program]))
+    added = Track.named("Cadenza", notes, [program, *pedal])
+    return replace(score, tracks=(*score.tracks, added), midi_format=max(1, score.midi_format))

@@ -1,0 +1,164 @@
+"""Models that play: checkpoints, shipped or trained, checked and made ready to draw from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cadenza.architecture import ComposerConfig, check_tensors
+from cadenza.checkpoint import OPENINGS, Checkpoint, Tensors, load_checkpoint, load_tensors
+from cadenza.engine.network import NumpyComposer
+from cadenza.errors import CadenzaError
+from cadenza.files import is_folder
+from cadenza.models import MODELS
+from cadenza.models.markov import Markov
+from cadenza.models.roll_markov import RollMarkov
+from cadenza.recipe import recipe_from
+from cadenza.representation import events
+from cadenza.representation.pianoroll import KEYS, NO_POSITION, PianoRoll, RollSequence
+from cadenza.sequence import SequenceModel
+
+WEIGHTS: Final = Path(__file__).parent / "weights"
+"""The checkpoints that ship with the package, a folder each."""
+
+DEFAULT_MODEL: Final = "composer"
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model that plays, with what its checkpoint says of it."""
+
+    name: str
+    sequence_model: SequenceModel[Any, Any]
+    checkpoint: Checkpoint
+    parameters: int
+    """Numbers in its tensors."""
+    form: PianoRoll | None = None
+    """The piano roll that it writes; None where it writes events."""
+    openings: RollSequence | None = None
+    """Steps of its training music, any of which can begin a piece; a model of events needs none."""
+
+
+def model_folders() -> dict[str, Path]:
+    """Names and folders of the checkpoints that ship with the package."""
+    return {path.parent.name: path.parent for path in sorted(WEIGHTS.glob("*/model.json"))}
+
+
+def load_model(name: str | Path = DEFAULT_MODEL) -> Model:
+    """A model by the name of a shipped checkpoint, or from a checkpoint folder.
+
+    Raises CadenzaError for an unknown name, for a damaged or older checkpoint, and where the model needs
+    packages that are not here.
+    """
+    shipped = model_folders()
+    folder = shipped.get(str(name), Path(name))
+    if not (name and is_folder(folder)):
+        raise CadenzaError(
+            f"no model {str(name)!r}: neither shipped ({', '.join(shipped)}) nor a checkpoint folder"
+        )
+    checkpoint = load_checkpoint(folder)
+    if checkpoint.model not in _PLAYERS:
+        raise CadenzaError(
+            f"the model {checkpoint.model} of {folder} can be trained and compared, not played"
+        )
+    tensors = load_tensors(folder, checkpoint)
+    openings = load_tensors(folder, checkpoint, OPENINGS) if OPENINGS in checkpoint.files else None
+    try:
+        player = _PLAYERS[checkpoint.model](checkpoint.sizes, tensors)
+        form = _form(checkpoint)
+        begins = None if form is None or openings is None else _openings(openings, form)
+    except ModuleNotFoundError as error:
+        raise CadenzaError(
+            f"the model {checkpoint.model} needs {error.name}: pip install 'cadenza[train]'"
+        ) from error
+    except (CadenzaError, LookupError, TypeError, ValueError) as error:
+        raise CadenzaError(f"the checkpoint {folder} is damaged: {error}") from error
+    return Model(
+        folder.name, player, checkpoint, sum(tensor.size for tensor in tensors.values()), form, begins
+    )
+
+
+def _composer(sizes: Mapping[str, Any], tensors: Tensors) -> NumpyComposer:
+    """The composer of a checkpoint. Raises CadenzaError or TypeError where sizes and tensors do not fit."""
+    fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in sizes.items()}  # pyright: ignore[reportUnknownArgumentType]
+    config = ComposerConfig(**fields)
+    check_tensors(tensors, config.shapes())
+    return NumpyComposer(config, tensors)
+
+
+def _markov(_: Mapping[str, Any], tensors: Tensors) -> Markov:
+    """The Markov model of a checkpoint. Raises LookupError or ValueError where its tensors are no counts."""
+    model = Markov.from_tensors(tensors)
+    for field_, orders in zip(events.FIELDS, model.tables, strict=True):
+        for order, table in enumerate(orders):
+            if not _are_counts(table.keys, table.counts, field_.size):
+                raise ValueError(f"the tensors {field_.name}.{order} hold no counts")
+    return model
+
+
+def _are_counts(keys: NDArray[Any], counts: NDArray[Any], symbols: int) -> bool:
+    """Whether keys and counts can be those of `markov.Counts` for a field of so many symbols."""
+    if not (keys.dtype == counts.dtype == np.int64 and keys.ndim == 1 and keys.shape == counts.shape):
+        return False
+    return bool((np.diff(keys) > 0).all() and (keys % 256 < symbols).all() and (counts > 0).all())
+
+
+def _roll_markov(sizes: Mapping[str, Any], tensors: Tensors) -> RollMarkov:
+    """The Markov chain on piano rolls of a checkpoint. Raises as `_markov` does."""
+    return RollMarkov.from_tensors(_checked("roll_markov", sizes), tensors)
+
+
+def _network(name: str, sizes: Mapping[str, Any], tensors: Tensors) -> SequenceModel[Any, Any]:
+    """A model that plays in torch. Raises ModuleNotFoundError without it, else as `_composer` does."""
+    config = _checked(name, sizes)
+    import torch
+
+    # Without memory at first: sizes may be any, and only what fits the tensors is worth some.
+    with torch.device("meta"):
+        model = MODELS[name].build(config)
+    wanted = model.state_dict()
+    shapes = {key: tuple(value.shape) for key, value in wanted.items() if value.is_floating_point()}
+    counters = {key: torch.zeros(value.shape, dtype=value.dtype) for key, value in wanted.items()}
+    check_tensors(
+        {key: t for key, t in tensors.items() if key in shapes or key not in wanted}, shapes.items()
+    )
+    weights = {key: torch.from_numpy(tensors[key]) for key in shapes}
+    model.load_state_dict(counters | weights, assign=True)
+    return model.eval()
+
+
+def _checked(name: str, sizes: Mapping[str, Any]) -> Any:
+    """The sizes of a model as a recipe could give them. Raises CadenzaError or TypeError for any other."""
+    return recipe_from({"model": {**sizes, "name": name}}, "its sizes").sizes
+
+
+def _form(checkpoint: Checkpoint) -> PianoRoll | None:
+    kind = MODELS[checkpoint.model]
+    return _checked(checkpoint.model, checkpoint.sizes).roll if kind.data == "rolls" else None
+
+
+def _openings(tensors: Tensors, form: PianoRoll) -> RollSequence | None:
+    """Openings as the steps of a roll. Raises LookupError or ValueError where they are none."""
+    rows, velocities = tensors["rows"], tensors["velocities"]
+    for array, most in ((rows, form.symbols - 1), (velocities, 127)):
+        if array.dtype != np.uint8 or array.shape != (len(rows), KEYS) or array.max(initial=0) > most:
+            raise ValueError("its openings are no steps of such a piano roll")
+    if not len(rows):
+        return None
+    return RollSequence(rows, velocities, np.full(len(rows), NO_POSITION, np.int16), form)
+
+
+_PLAYERS: Final[dict[str, Callable[[Mapping[str, Any], Tensors], SequenceModel[Any, Any]]]] = {
+    "composer": _composer,
+    "markov": _markov,
+    "biaxial": partial(_network, "biaxial"),
+    "roll_lstm": partial(_network, "roll_lstm"),
+    "roll_markov": _roll_markov,
+}
+"""What makes each model that plays from a checkpoint's sizes and tensors."""
