@@ -77,7 +77,8 @@ def load_model(name: str | Path = DEFAULT_MODEL) -> Model:
         raise CadenzaError(
             f"the model {checkpoint.model} needs {error.name}: pip install 'cadenza[train]'"
         ) from error
-    except (CadenzaError, LookupError, TypeError, ValueError) as error:
+    # RuntimeError: torch on sizes beyond any machine's.
+    except (CadenzaError, LookupError, TypeError, ValueError, RuntimeError) as error:
         raise CadenzaError(f"the checkpoint {folder} is damaged: {error}") from error
     return Model(
         folder.name, player, checkpoint, sum(tensor.size for tensor in tensors.values()), form, begins
