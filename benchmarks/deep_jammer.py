@@ -1,40 +1,969 @@
 """Deep Jammer's experiments, made again: three sizes, dropout, two transfers to jazz, the authors' wishes.
 
-python benchmarks/deep_jammer.py train      # works off the queue; a second process may help
+python benchmarks/deep_jammer.py train         # works off the queue; a second process may help
+python benchmarks/deep_jammer.py train --gpu   # nine minutes of the queue for a GPU (see runs.py)
+python benchmarks/deep_jammer.py report        # writes docs/results/deep-jammer.md and its figures
+
+Protocol. Segments of 128 sixteenths and 88 keys, five a batch. Loss: nats a step, summed over the keys' plays
+and, where a key plays, its articulation; training loss is the mean over 50 updates, each counted before its
+batch is learnt from. Validation: 30 segments of the validation split, evenly spaced, the same for networks,
+chains and floors; each is told the step before its segment and nothing earlier.
 """
 
 from __future__ import annotations
 
+import statistics
 import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
 
+import numpy as np
+import protocol
+import report
 import runs
+from numpy.typing import NDArray
 
-PAPER = "deep-jammer"
+from cadenza.compose import Model, Wish, continue_, generate, load_model, model_folders
+from cadenza.measures import MEASURES
+from cadenza.midi import write_midi
+from cadenza.plot import curves, piano_roll
+from cadenza.recipe import Recipe, load_recipe
+from cadenza.representation.events import VELOCITY
+from cadenza.representation.pianoroll import HELD, STRUCK, PianoRoll, RollSequence, decode
+from cadenza.score import Score
+
+NAME = "deep-jammer"
+SIZES = ("large", "medium", "small", "dropout")
 WISHES = ("third-layer", "batch-norm", "adam", "adagrad", "velocity")
 TRANSFERS = ("extended-ticks", "fine-tuned-ticks", "extended-seconds", "fine-tuned-seconds")
+CHAINS = ("markov-sum", "markov-mean", "markov-order2")
+
+SEGMENT = 640
+"""Steps in a batch: five segments of 128. A batch's summed loss is so many times that of a step."""
+UPDATES = (100, 500, 1000, 2000, 5000)
+"""At which the networks are compared."""
+PRETRAINED = {"": 500, "gpu-": 5000}
+"""Updates of the large network before the transfers."""
+STAGES = {"large": (10, 50, 100, 200, 350, 500), "gpu-large-seed1": (10, 100, 500, 1000, 2500, 5000)}
+"""Updates after which the music of a run is shown."""
+SHOWN = (
+    "notes_per_quarter",
+    "polyphony",
+    "pitch_range",
+    "mean_note_length",
+    "pitch_class_entropy",
+    "repeated_onsets",
+    "self_repetition",
+)
+TAKES = 5
+"""Pieces of eight bars, as long as a segment, by which the music of a stage is measured."""
+SURVEY = {
+    "Large Network": (6.7, 2.1, 76),
+    "Medium Network": (6.2, 2.0, 73),
+    "Small Network": (6.1, 2.1, 67),
+    "Large Network w/ Dropout": (6.0, 1.9, 69),
+    "Extended Training": (4.3, 2.0, 40),
+    "Fine-Tuning": (4.7, 1.7, 48),
+    "Real Classical": (8.1, 1.4, 100),
+    "Real Jazz": (7.3, 1.6, 92),
+}
+"""The paper's Table 2: mean rating from 1 to 10, its deviation, and believability in per cent."""
+
+FIGURES = report.RESULTS / NAME
+
+
+def seeds(name: str, count: int) -> list[runs.Planned]:
+    """A recipe with seeds 1, 2, ..."""
+    return runs.seeds(name, f"{NAME}/{name}", count)
+
 
 QUEUE = [
-    runs.Planned("large", f"{PAPER}/large"),
-    *runs.seeds("small", f"{PAPER}/small", 1),
-    *(runs.Planned(name, f"{PAPER}/{name}") for name in TRANSFERS),
-    runs.Planned("dropout", f"{PAPER}/dropout"),
-    *runs.seeds("medium", f"{PAPER}/medium", 1),
-    *(run for wish in WISHES for run in runs.seeds(f"small-{wish}", f"{PAPER}/small-{wish}", 1)),
-    *runs.seeds("small", f"{PAPER}/small", 3)[1:],
-    *runs.seeds("medium", f"{PAPER}/medium", 3)[1:],
-    *(run for wish in WISHES for run in runs.seeds(f"small-{wish}", f"{PAPER}/small-{wish}", 3)[1:]),
+    runs.Planned("large", f"{NAME}/large"),
+    *seeds("small", 1),
+    *(runs.Planned(name, f"{NAME}/{name}", after="large") for name in TRANSFERS),
+    runs.Planned("dropout", f"{NAME}/dropout"),
+    *seeds("medium", 1),
+    *(run for wish in WISHES for run in seeds(f"small-{wish}", 1)),
+    *seeds("small", 3)[1:],
+    *seeds("medium", 3)[1:],
+    *(run for wish in WISHES for run in seeds(f"small-{wish}", 3)[1:]),
 ]
 """Everything with one seed first, so that the tables stand early; the transfers need the large network."""
 
 
-def main() -> int:
-    """Trains."""
-    if sys.argv[1:] == ["train"]:
-        runs.work_off(PAPER, QUEUE)
-        return 0
-    print(__doc__)
-    return 2
+def gpu_queue(seed: int) -> list[runs.Planned]:
+    """Everything with one seed, for as many updates as in the paper."""
+
+    def planned(name: str, steps: int = 5000, **changes: str) -> runs.Planned:
+        run = seeds(name, seed)[-1]
+        return runs.on_gpu(run, **{"training.steps": str(steps)}, **changes)
+
+    large = f"gpu-large-seed{seed}"
+    stages = {"training.keep": str(list(STAGES["gpu-large-seed1"]))} if seed == 1 else {}
+    init = {"training.init": f"runs/{NAME}/{large}/last"}
+    return [
+        planned("large", **stages),
+        planned("dropout"),
+        *(replace(planned(name, 2000, **init), after=large) for name in TRANSFERS),
+        planned("medium"),
+        planned("small"),
+        *(planned(f"small-{wish}") for wish in WISHES),
+    ]
+
+
+GPU_QUEUE = [run for seed in (1, 2, 3) for run in gpu_queue(seed)]
+
+
+# --- What is measured without networks --------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """The validation segments, each with the step before it: (segments, 129, 88)."""
+
+    rows: NDArray[np.uint8]
+    velocities: NDArray[np.uint8]
+    positions: NDArray[np.int16]
+    """Of all steps but the last: (segments, 128)."""
+    form: PianoRoll
+
+    @property
+    def known(self) -> NDArray[np.uint8]:
+        """What stands before each step."""
+        return self.rows[:, :-1]
+
+    @property
+    def drawn(self) -> NDArray[np.uint8]:
+        """The steps themselves."""
+        return self.rows[:, 1:]
+
+
+def recipe_of(name: str) -> Recipe:
+    """A recipe of the paper."""
+    return load_recipe(runs.ROOT / "recipes" / NAME / f"{name}.toml")
+
+
+def held_out(recipe: Recipe) -> HeldOut:
+    """What a recipe's run is validated on."""
+    from cadenza.batches import RollBatches, batches_of
+
+    source = batches_of(recipe)
+    assert isinstance(source, RollBatches)
+    (batches,) = source.held_out.values()
+
+    def whole(known: str, drawn: str) -> NDArray[np.uint8]:
+        parts = [np.concatenate([getattr(b, known)[:, :1], getattr(b, drawn)], 1) for b in batches]
+        return np.concatenate(parts)
+
+    return HeldOut(
+        whole("rows", "next_rows"),
+        whole("velocities", "next_velocities"),
+        np.concatenate([b.positions.numpy() for b in batches]),
+        source.corpora[0].representation,  # pyright: ignore[reportArgumentType]
+    )
+
+
+def training_pieces(recipe: Recipe) -> Iterator[RollSequence]:
+    """The pieces of a recipe's training split."""
+    from cadenza.dataset import prepare_as
+    from cadenza.recipe import RollDataConfig
+    from cadenza.segments import sides
+
+    assert isinstance(recipe.data, RollDataConfig)
+    corpus = prepare_as(form_of(recipe), recipe.data.corpora[0])
+    return (corpus.sequence(piece) for piece in sides(corpus, "train", recipe.data.pieces))
+
+
+def form_of(recipe: Recipe) -> PianoRoll:
+    """The piano roll of a recipe's model."""
+    form: Any = getattr(recipe.sizes, "roll", None)
+    assert isinstance(form, PianoRoll)
+    return form
+
+
+def floors(name: str) -> dict[str, Any]:
+    """What models without any network reach on a recipe's validation segments."""
+    recipe = recipe_of(name)
+    segments = held_out(recipe)
+    # How often each symbol followed each symbol, by key; one is added so that nothing is impossible.
+    counts = np.ones((88, 3, 3))
+    keys = np.broadcast_to(np.arange(88), segments.drawn.shape)
+    for piece in training_pieces(recipe):
+        for a in range(3):
+            for b in range(3):
+                counts[:, a, b] += ((piece.rows[:-1] == a) & (piece.rows[1:] == b)).sum(0)
+    by_key = np.log(counts.sum(1) / counts.sum((1, 2))[:, None])
+    by_state = np.log(counts / counts.sum(2, keepdims=True))
+    held_on = np.where(segments.known > 0, HELD, 0)
+    return {
+        "keys' frequencies": likelihood(by_key[keys, segments.drawn]),
+        "each key by its own last state": likelihood(by_state[keys, segments.known, segments.drawn]),
+        "repeat the last step": {"exact": exactness(segments.known == segments.drawn)},
+        "hold on what sounds": {"exact": exactness(held_on == segments.drawn)},
+    }
+
+
+def likelihood(scores: NDArray[np.float64]) -> dict[str, float]:
+    """Nats a step and exactness, of log-probabilities (segments, steps, 88)."""
+    return {"nats": float(-scores.sum(-1).mean()), "exact": exactness(scores > np.log(0.5))}
+
+
+def exactness(right: NDArray[np.bool_]) -> float:
+    """Share of the steps in which every key is right."""
+    return float(right.all(-1).mean())
+
+
+def chain(name: str) -> dict[str, float]:
+    """A Markov chain: how likely the validation segments are, and how soon it falls silent."""
+    from cadenza.models.roll_markov import RollMarkov
+    from cadenza.sizes import RollMarkovConfig
+
+    recipe = recipe_of(name)
+    assert isinstance(recipe.sizes, RollMarkovConfig)
+    model = RollMarkov.fit(recipe.sizes, training_pieces(recipe))
+    segments = held_out(recipe_of("large"))
+    pieces = [
+        RollSequence(rows, velocities, np.append(positions, np.int16(-1)), segments.form)
+        for rows, velocities, positions in zip(
+            segments.rows, segments.velocities, segments.positions, strict=True
+        )
+    ]
+    exact = np.stack([model.log_probabilities(piece, None)[1:] for piece in pieces])
+    smoothed = np.stack([model.smoothed(piece)[1:] for piece in pieces])
+    lengths, silent = zip(*(sounding(model, piece) for piece in pieces), strict=True)
+    return likelihood(smoothed) | {
+        "impossible": float(np.isinf(exact).any(-1).mean()),
+        "until silence": float(np.median(lengths)),
+        "still sounding": float(np.mean([length == MOST_STEPS for length in lengths])),
+        "silent steps": float(np.mean(silent)),
+    }
+
+
+MOST_STEPS = 512
+"""Drawn of a chain."""
+
+
+def sounding(model: Any, piece: RollSequence) -> tuple[int, float]:
+    """Of what a chain draws after the first step of a piece that sounds: steps until it is silent for good,
+    and the share of silent steps.
+    """
+    first = int(piece.rows.any(1).argmax())
+    state = model.start(piece.part(first, first + 1), None, lambda step: (step % 16, 0))
+    random = np.random.default_rng(1)
+
+    def choose(_: int, logits: NDArray[np.float32]) -> int:
+        return int(random.choice(3, p=np.exp(logits) / np.exp(logits).sum()))
+
+    sounds = [any(model.step(state, choose)) for _ in range(MOST_STEPS)]
+    last = max((i + 1 for i, sound in enumerate(sounds) if sound), default=0)
+    return last, 1 - sum(sounds) / MOST_STEPS
+
+
+def velocities_alone() -> dict[str, float]:
+    """Nats a struck note of velocities by their frequencies in training alone."""
+    recipe = recipe_of("small-velocity")
+    counts = np.ones(VELOCITY.size)
+    for piece in training_pieces(recipe):
+        loud = VELOCITY.encode(piece.velocities[piece.rows == STRUCK])
+        counts += np.bincount(loud, minlength=VELOCITY.size)
+    segments = held_out(recipe)
+    loud = VELOCITY.encode(segments.velocities[:, 1:][segments.drawn == STRUCK])
+    return {"nats": float(-np.log(counts / counts.sum())[loud].mean()), "notes": len(loud)}
+
+
+def parameters(name: str) -> int:
+    """Of a recipe's network."""
+    import torch
+
+    from cadenza.models import MODELS
+
+    recipe = recipe_of(name)
+    with torch.device("meta"):
+        model: Any = MODELS[recipe.model].build(recipe.sizes)
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+# --- What is measured on weights --------------------------------------------------------------------------
+
+
+def velocities_told(folder: Path) -> float:
+    """Nats a struck note of velocities by a network that draws them."""
+    import torch
+
+    from cadenza.batches import RollBatches, batches_of
+    from cadenza.checkpoint import load_checkpoint
+    from cadenza.models.biaxial import Biaxial
+    from cadenza.sizes import BiaxialConfig
+
+    sizes = {k: tuple(v) if isinstance(v, list) else v for k, v in load_checkpoint(folder).sizes.items()}
+    model = report.network(Biaxial(BiaxialConfig(**sizes)), folder)
+    source = batches_of(recipe_of("small-velocity"))
+    assert isinstance(source, RollBatches)
+    (batches,) = source.held_out.values()
+    with torch.no_grad():
+        nats = sum(-float(model(batch)[..., 88:].sum()) for batch in batches)
+    return nats / sum(int((batch.next_rows == STRUCK).sum()) for batch in batches)
+
+
+def openings() -> RollSequence:
+    """Of each validation segment the first step in which a bar and a note begin."""
+    segments = held_out(recipe_of("large"))
+    fit = (segments.known == STRUCK).any(2) & (segments.positions == 0)
+    found = [(i, int(row.argmax())) for i, row in enumerate(fit) if row.any()]
+    where = tuple(np.array(found).T)
+    return RollSequence(
+        segments.rows[where],
+        segments.velocities[where],
+        segments.positions[where],
+        segments.form,
+    )
+
+
+def music(name: str) -> Callable[[Path], dict[str, float]]:
+    """Lets a checkpoint play from seed steps; keeps the first piece as MIDI and picture."""
+
+    def measure(folder: Path) -> dict[str, float]:
+        model: Model = replace(load_model(folder), openings=openings())
+        takes = [generate(Wish(bars=8, seed=seed), model=model) for seed in range(1, TAKES + 1)]
+        keep(takes[0].score, name)
+        return measured_by_ear([take.score for take in takes])
+
+    return measure
+
+
+def keep(score: Score, name: str, prompt_end: int | None = None) -> None:
+    """A score as MIDI and as a picture beside the page."""
+    write_midi(score, FIGURES / f"{name}.mid")
+    piano_roll(score, FIGURES / f"{name}.png", prompt_end=prompt_end, bars_per_system=8)
+
+
+def measured_by_ear(scores: Sequence[Score]) -> dict[str, float]:
+    """Medians of what can be told of music without any model, over the scores that are not silent."""
+    found = [score for score in scores if len(score.pitched_notes)]
+    return {name: statistics.median(MEASURES[name](score) for score in found) for name in SHOWN}
+
+
+def corpus_by_ear() -> dict[str, float]:
+    """The same of the validation segments."""
+    segments = held_out(recipe_of("large"))
+    sequences = [
+        RollSequence(rows, velocities, positions, segments.form)
+        for rows, velocities, positions in zip(
+            segments.drawn, segments.velocities[:, 1:], segments.positions, strict=True
+        )
+    ]
+    return measured_by_ear([decode(sequence) for sequence in sequences])
+
+
+def continuation(folder: Path) -> dict[str, str]:
+    """Four bars of a test piece in 4/4 and eight bars by a checkpoint, kept."""
+    from cadenza.dataset import prepare_as
+
+    model = load_model(folder)
+    assert model.form is not None
+    corpus = prepare_as(model.form, "classical")
+    piece = next(p for p in corpus.side("test") if corpus.sequence(p).positions.max() == 15 and p.rows > 128)
+    prompt = decode(corpus.sequence(piece).part(0, 64))
+    take = continue_(prompt, Wish(bars=8, seed=1), model=model)
+    keep(take.score, "continuation", take.prompt_end)
+    return {"piece": piece.name, "model": f"{folder.parent.name}/{folder.name}"}
+
+
+def best_weights() -> Path:
+    """Of the network that ships, where it does, else of the large network that was trained longest."""
+    shipped = model_folders().get("biaxial")
+    on_gpu, here = (runs.ROOT / "runs" / NAME / run / "best" for run in ("gpu-large-seed1", "large"))
+    return shipped or (on_gpu if (on_gpu / "model.json").exists() else here)
+
+
+# --- What the logs say ------------------------------------------------------------------------------------
+
+
+def of_kind(found: Sequence[report.Log], kind: str) -> list[report.Log]:
+    """The runs of a kind, such as `small` or `gpu-small`, whatever their seed."""
+    return [log for log in found if log.run.name.rsplit("-seed", 1)[0] == kind]
+
+
+def training_at(log: report.Log, step: int, span: int = 50) -> float:
+    """Mean training loss of the updates up to one."""
+    return statistics.fmean(e["loss"] for e in log.events if step - span < e["step"] <= step)
+
+
+def valid_of(log: report.Log, event: dict[str, Any]) -> float:
+    """The validation loss of a line."""
+    return event["valid"][log.recipe.data.corpora[0]]
+
+
+def reached(logs: Sequence[report.Log], step: int) -> list[report.Log]:
+    """The runs that were validated at an update."""
+    return [log for log in logs if (event := log.at(step)) and "valid" in event]
+
+
+def validations_at(logs: Sequence[report.Log], step: int) -> list[float]:
+    """Validation losses at an update of the runs that have come so far."""
+    return [valid_of(log, event) for log in reached(logs, step) if (event := log.at(step))]
+
+
+def common_update(kinds: Sequence[Sequence[report.Log]]) -> int:
+    """The last of UPDATES that a run of each kind has reached; 0 for none."""
+    return max((step for step in UPDATES if all(reached(logs, step) for logs in kinds)), default=0)
+
+
+def left_plateau(log: report.Log, frequencies: float) -> int:
+    """The first validated update at which a nat less than the keys' frequencies is lost; 0: none yet."""
+    steps = (event["step"] for event in log.validations if valid_of(log, event) < frequencies - 1)
+    return next(steps, 0)
+
+
+# --- Figures ----------------------------------------------------------------------------------------------
+
+
+def draw(series: dict[str, list[tuple[float, float]]], name: str, title: str, ylabel: str) -> str:
+    """Curves beside the page; the line of the page that shows them, or none where there are none."""
+    series = {label: points for label, points in series.items() if points}
+    if not series:
+        return ""
+    curves(series, FIGURES / f"{name}.png", title=title, xlabel="updates", ylabel=ylabel)
+    return f"![{title}]({NAME}/{name}.png)\n"
+
+
+def training_curve(log: report.Log, scale: float = 1, after: int = 0) -> list[tuple[float, float]]:
+    """Training loss by update."""
+    return [(after + event["step"], scale * event["loss"]) for event in log.events]
+
+
+def validation_curve(log: report.Log) -> list[tuple[float, float]]:
+    """Validation loss by update."""
+    return [(event["step"], valid_of(log, event)) for event in log.validations]
+
+
+def first_seeds(found: Sequence[report.Log], kinds: Sequence[str]) -> dict[str, report.Log]:
+    """The first run of each kind that has begun."""
+    return {kind: logs[0] for kind in kinds if (logs := of_kind(found, kind))}
+
+
+def size_figures(found: Sequence[report.Log]) -> str:
+    """The paper's figures 5 to 8, here and on the GPU: summed losses of batches, and nats a step."""
+    lines: list[str] = []
+    for prefix, where in (("", "one core"), ("gpu-", "a GPU")):
+        logs = first_seeds(found, [prefix + size for size in SIZES])
+        summed = {kind: training_curve(log, SEGMENT) for kind, log in logs.items()}
+        valid = {kind: validation_curve(log) for kind, log in logs.items()}
+        lines.append(
+            draw(summed, f"{prefix}figures-5-8-sum", f"training loss, on {where}", "nats a batch, summed")
+        )
+        lines.append(draw(valid, f"{prefix}figures-5-8", f"validation loss, on {where}", "nats a step"))
+    return "\n".join(lines)
+
+
+def transfer_figures(found: Sequence[report.Log]) -> str:
+    """The paper's figures 9 to 12: after the large network's own curve, and validation on jazz."""
+    lines: list[str] = []
+    for prefix, where in (("", "one core"), ("gpu-", "a GPU")):
+        large = first_seeds(found, [f"{prefix}large"])
+        logs = first_seeds(found, [prefix + transfer for transfer in TRANSFERS])
+        if not logs:
+            continue
+        before = PRETRAINED[prefix]
+        training = {kind: training_curve(log) for kind, log in large.items()}
+        training |= {kind: training_curve(log, after=before) for kind, log in logs.items()}
+        valid = {kind: validation_curve(log) for kind, log in logs.items()}
+        lines.append(
+            draw(training, f"{prefix}figures-9-12", f"training loss, then on jazz, on {where}", "nats a step")
+        )
+        lines.append(draw(valid, f"{prefix}jazz", f"validation loss on jazz, on {where}", "nats a step"))
+    return "\n".join(lines)
+
+
+# --- The page: tables -------------------------------------------------------------------------------------
+
+
+def table_1(measured: report.Measured) -> str:
+    """The paper's sizes, and what they come to."""
+    rows: list[list[object]] = []
+    for name in SIZES:
+        sizes: Any = recipe_of(name).sizes
+        count = measured.once(f"parameters {name}", lambda name=name: parameters(name))
+        layers = ["-".join(map(str, sizes.time)), "-".join(map(str, sizes.note))]
+        rows.append([name, *layers, 2, sizes.dropout, 0.01, f"{count:,}"])
+    head = ["network", "time layers", "note layers", "dense", "dropout", "paper's rate", "parameters"]
+    return report.markdown(head, rows)
+
+
+def both(logs: Sequence[report.Log], step: int) -> str:
+    """Training and validation loss at an update, over seeds; empty where none has come so far."""
+    logs = reached(logs, step)
+    if not logs:
+        return ""
+    training = report.spread([training_at(log, step) for log in logs])
+    return f"{training} / {report.spread(validations_at(logs, step))}"
+
+
+def table_sizes(found: Sequence[report.Log], frequencies: float) -> str:
+    """Training and validation loss of the four networks by updates."""
+    rows: list[list[object]] = []
+    for kind in [prefix + size for prefix in ("", "gpu-") for size in SIZES]:
+        logs = of_kind(found, kind)
+        if not logs:
+            continue
+        left = [left_plateau(log, frequencies) for log in logs]
+        when = ", ".join(
+            str(step) if step else f"not in {log.events[-1]['step']}"
+            for step, log in zip(left, logs, strict=True)
+        )
+        rows.append([kind, len(logs), *(both(logs, step) for step in UPDATES), when])
+    head = ["run", "seeds", *(f"{step} updates" for step in UPDATES), "leaves the plateau at"]
+    return report.markdown(head, rows)
+
+
+def table_floors(measured: report.Measured, about: dict[str, Any]) -> str:
+    """What a model must beat, and the chains."""
+    rows: list[list[object]] = []
+    for name, found in about["classical"].items():
+        nats = f"{found['nats']:.2f}" if "nats" in found else "∞"
+        rows.append([name, nats, f"{found['exact']:.3f}", "", "", "", ""])
+    for name in CHAINS:
+        found = measured.once(name, lambda name=name: chain(name))
+        length = f"over {MOST_STEPS}" if found["still sounding"] >= 0.5 else f"{found['until silence']:.0f}"
+        rows.append(
+            [
+                f"`{name}`",
+                f"{found['nats']:.2f}",
+                f"{found['exact']:.3f}",
+                f"{found['impossible']:.1%}",
+                length,
+                f"{found['still sounding']:.0%}",
+                f"{found['silent steps']:.0%}",
+            ]
+        )
+    head = ["model", "nats a step", "exact", "impossible steps", "steps until silent for good"]
+    return report.markdown([*head, f"still sounding after {MOST_STEPS}", "silent steps"], rows)
+
+
+def table_transfers(found: Sequence[report.Log], about: dict[str, Any]) -> str:
+    """Losses of the transfers by updates."""
+    rows: list[list[object]] = []
+    for kind in [prefix + transfer for prefix in ("", "gpu-") for transfer in TRANSFERS]:
+        logs = of_kind(found, kind)
+        if not logs:
+            continue
+        base = "jazz, " + kind.rsplit("-", 1)[1]
+        floor = about[base]["each key by its own last state"]["nats"]
+        begin = report.spread([log.events[0]["loss"] for log in logs])
+        lowest = [
+            min(log.validations, key=lambda e, log=log: valid_of(log, e)) for log in logs if log.validations
+        ]
+        best = ", ".join(f"{next(iter(e['valid'].values())):.2f} at {e['step']}" for e in lowest)
+        shown = [both(logs, step) for step in (100, 500, 2000)]
+        rows.append([kind, len(logs), begin, *shown, best or "–", f"{floor:.2f}"])
+    head = ["run", "seeds", "updates 1 to 10", "100 updates", "500 updates", "2000 updates"]
+    return report.markdown([*head, "best validation", "floor"], rows)
+
+
+def table_wishes(found: Sequence[report.Log], measured: report.Measured, frequencies: float) -> str:
+    """The authors' wishes at size small, beside small itself."""
+    rows: list[list[object]] = []
+    for prefix in ("", "gpu-"):
+        for name in ("small", *(f"small-{wish}" for wish in WISHES)):
+            logs = of_kind(found, prefix + name)
+            if not logs:
+                continue
+            heads = [heads_of(log, measured) for log in logs if name.endswith("velocity")]
+            told = [figure for figure in heads if figure is not None]
+            left = [str(left_plateau(log, frequencies) or "not yet") for log in logs]
+            shown = [both(logs, step) for step in (500, 1000, 5000)]
+            rows.append([prefix + name, len(logs), *shown, ", ".join(left), report.spread(told, 3)])
+    head = ["run", "seeds", "500 updates", "1000 updates", "5000 updates", "leaves the plateau at"]
+    return report.markdown([*head, "velocities, nats a struck note"], rows)
+
+
+def heads_of(log: report.Log, measured: report.Measured) -> float | None:
+    """What a run's best weights lose on velocities."""
+    return measured.on(log.folder / "best", f"velocities of {log.run.name}", velocities_told)
+
+
+def table_stages(run: str, measured: report.Measured) -> str:
+    """The music of a run at six stages beside the corpus's; nothing where there is none."""
+    found: dict[int, dict[str, float]] = {}
+    for step in STAGES[run]:
+        weights = runs.ROOT / "runs" / NAME / run / f"step-{step:06d}"
+        name = f"{run}-{step:04d}"
+        figure = measured.on(weights, f"music of {name}", music(name))
+        if figure:
+            found[step] = figure
+    if not found:
+        return ""
+    corpus = measured.once("music of the corpus", corpus_by_ear)
+    rows: list[list[object]] = [
+        [step, *(f"{figure[name]:.2f}" for name in SHOWN), f"[MIDI]({NAME}/{run}-{step:04d}.mid)"]
+        for step, figure in found.items()
+    ]
+    rows.append(["**corpus**", *(f"{corpus[name]:.2f}" for name in SHOWN), ""])
+    table = report.markdown(["updates", *(name.replace("_", " ") for name in SHOWN), ""], rows)
+    pictures = [f"After {step} updates:\n\n![{step}]({NAME}/{run}-{step:04d}.png)" for step in found]
+    return "\n\n".join([f"### `{run}`", table, *pictures])
+
+
+def table_runs(found: Sequence[report.Log], measured: report.Measured) -> str:
+    """What was run on what."""
+    rows: list[list[object]] = []
+    for kind in dict.fromkeys(log.run.name.rsplit("-seed", 1)[0] for log in found):
+        logs = of_kind(found, kind)
+        training = logs[0].recipe.training
+        updates = ", ".join(str(log.events[-1]["step"]) for log in logs)
+        speed = statistics.fmean(log.events[-1]["seconds"] / log.events[-1]["step"] for log in logs)
+        rows.append([kind, training.device, training.precision, updates, training.steps, f"{speed:.2f}"])
+    table = report.markdown(["run", "on", "precision", "updates run", "planned", "seconds an update"], rows)
+    cpu = measured.once("machine", lambda: protocol.machine("torch"))
+    gpu = measured.figures.get("gpu", "none yet")
+    return f"{table}\n\n`cpu`: one core of {cpu['processor']}, shared with other work, torch {cpu['torch']}. `cuda`: {gpu}."
+
+
+def table_survey() -> str:
+    """The paper's Table 2."""
+    rows = [
+        [name, *figures, "not testable here until listening tests exist"] for name, figures in SURVEY.items()
+    ]
+    return report.markdown(["paper's model", "R", "σ", "B", "here"], rows)
+
+
+# --- The page: claims -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What the paper says, whether it is so, and by which figures."""
+
+    said: str
+    holds: bool | None
+    shown: str
+
+    def __str__(self) -> str:
+        return f"- *{self.said}*: {report.verdict(self.holds)}. {self.shown}".rstrip()
+
+
+def claims(found: Sequence[report.Log], measured: report.Measured, about: dict[str, Any]) -> str:
+    """All of them; those on networks by the GPU's runs as soon as these have come as far."""
+    made = [
+        size_claim(found),
+        dropout_claim(found),
+        late_claim(found),
+        *(claim for base in ("ticks", "seconds") for claim in transfer_claims(found, base)),
+        by_heart_claim(found),
+        chain_claim(found, measured),
+        velocity_claim(found, measured),
+    ]
+    return "\n".join(map(str, made))
+
+
+def furthest(found: Sequence[report.Log], kinds: Sequence[str]) -> tuple[str, int]:
+    """The prefix under which all kinds have come furthest together, and how far."""
+    steps = {
+        prefix: common_update([of_kind(found, prefix + kind) for kind in kinds]) for prefix in PRETRAINED
+    }
+    prefix = max(steps, key=lambda prefix: steps[prefix])
+    return prefix, steps[prefix]
+
+
+def told(means: dict[str, float]) -> str:
+    """Means by name."""
+    return ", ".join(f"{name} {mean:.2f}" for name, mean in means.items())
+
+
+def size_claim(found: Sequence[report.Log]) -> Claim:
+    """Large below medium below small."""
+    said = "The larger the network, the lower the loss (large, medium, small), at equal updates"
+    kinds = ("large", "medium", "small")
+    prefix, step = furthest(found, kinds)
+    if not step:
+        return Claim(said, None, "")
+    means = {kind: statistics.fmean(validations_at(of_kind(found, prefix + kind), step)) for kind in kinds}
+    holds = all(a < b for a, b in pairwise(means.values()))
+    return Claim(said, holds, f"Validation after {step} updates: {told(means)}.")
+
+
+def dropout_claim(found: Sequence[report.Log]) -> Claim:
+    """The large network below itself with dropout."""
+    said = "The loss of the large network is generally lower than with dropout"
+    prefix, step = furthest(found, ("large", "dropout"))
+    if not step:
+        return Claim(said, None, "")
+    plain, dropped = (of_kind(found, prefix + kind)[0] for kind in ("large", "dropout"))
+    pairs = [(e["loss"], other["loss"]) for e in plain.events if (other := dropped.at(e["step"]))]
+    lower = sum(a < b for a, b in pairs) / len(pairs)
+    means = {
+        kind: statistics.fmean(validations_at(of_kind(found, prefix + kind), step))
+        for kind in ("large", "dropout")
+    }
+    shown = f"Its training loss is lower at {lower:.0%} of the logged updates; validation after {step}: {told(means)}."
+    return Claim(said, lower > 0.5, shown)
+
+
+def late_claim(found: Sequence[report.Log]) -> Claim:
+    """Nothing comes after 4500 updates."""
+    said = "After about 4500 updates more training does not better the music"
+    logs = reached(of_kind(found, "gpu-large"), 5000)
+    if not logs:
+        return Claim(said, None, "No run here has come so far.")
+    means = {f"{step}:": statistics.fmean(validations_at(logs, step)) for step in (2500, 4500, 5000)}
+    late, last = means["4500:"], means["5000:"]
+    shown = f"By validation loss, which need not tell quality: after {told(means)}; level: less than 1 % is gained."
+    return Claim(said, last > 0.99 * late, shown)
+
+
+RECOVERY = 150
+"""Updates that are still "about a hundred"."""
+
+
+def transfer_claims(found: Sequence[report.Log], base: str) -> list[Claim]:
+    """Fine-tuning beside extended training, in a time base."""
+    prefix = "gpu-" if of_kind(found, f"gpu-fine-tuned-{base}") else ""
+    extended = of_kind(found, f"{prefix}extended-{base}")
+    tuned = of_kind(found, f"{prefix}fine-tuned-{base}")
+    higher = f"Fine-tuning starts high, extended training lower ({base})"
+    soon = f"It recovers in about a hundred updates ({base})"
+    if not (extended and tuned):
+        return [Claim(higher, None, ""), Claim(soon, None, "")]
+    starts = [statistics.fmean(log.events[0]["loss"] for log in logs) for logs in (tuned, extended)]
+    back = next((e["step"] for e in tuned[0].events if e["loss"] <= extended[0].events[0]["loss"]), None)
+    holds = (
+        None if back is None and tuned[0].events[-1]["step"] < RECOVERY else bool(back and back <= RECOVERY)
+    )
+    return [
+        Claim(
+            higher,
+            starts[0] > starts[1],
+            f"Mean training loss of updates 1 to 10: {starts[0]:.2f} and {starts[1]:.2f}.",
+        ),
+        Claim(
+            soon,
+            holds,
+            f"It is where extended training began after {back or '–'} updates.",
+        ),
+    ]
+
+
+def by_heart_claim(found: Sequence[report.Log]) -> Claim:
+    """Why the jazz is not good."""
+    said = "Transfer is held back by features of classical music in the lower layers (its hypothesis)"
+    logs = [log for kind in TRANSFERS for log in (of_kind(found, f"gpu-{kind}") or of_kind(found, kind))]
+    logs = [log for log in logs if len(log.validations) > 1]
+    if not logs:
+        return Claim(said, None, "")
+    rises = [
+        (log, min(valid_of(log, e) for e in log.validations), valid_of(log, log.validations[-1]))
+        for log in logs
+    ]
+    shown = "; ".join(
+        f"`{log.run.name}`: training {training_at(log, log.events[-1]['step']):.2f}, "
+        f"validation at best {low:.2f}, at last {last:.2f}"
+        for log, low, last in rises
+    )
+    return Claim(said, None, f"What shows here is another obstacle, 50 segments learnt by heart: {shown}.")
+
+
+def chain_claim(found: Sequence[report.Log], measured: report.Measured) -> Claim:
+    """Networks beside chains."""
+    chains = {name: measured.figures[name]["nats"] for name in CHAINS}
+    lowest = {
+        log.run.name: min(valid_of(log, e) for e in log.validations)
+        for log in found
+        if log.validations and log.recipe.data.corpora[0] == "classical" and "velocity" not in log.run.name
+    }
+    said = "The Markov chain falls behind the networks"
+    if not lowest:
+        return Claim(said, None, "")
+    best, floor = min(lowest, key=lambda run: lowest[run]), min(chains.values())
+    behind = [run for run, nats in lowest.items() if nats >= floor]
+    shown = f"Best chain {floor:.2f} nats a step (smoothed), best network {lowest[best]:.2f} (`{best}`)."
+    others = f" No better than the chain: {', '.join(f'`{run}`' for run in behind)}." if behind else ""
+    return Claim(said, lowest[best] < floor, shown + others)
+
+
+def velocity_claim(found: Sequence[report.Log], measured: report.Measured) -> Claim:
+    """Dynamics, which the paper only wishes for."""
+    said = "Dynamics can be learnt too (a wish)"
+    alone = measured.once("velocities alone", velocities_alone)["nats"]
+    logs = [log for prefix in ("gpu-", "") for log in of_kind(found, f"{prefix}small-velocity")]
+    figures = {log.run.name: figure for log in logs if (figure := heads_of(log, measured)) is not None}
+    shown = f"Velocities by their frequencies alone: {alone:.3f} nats a struck note"
+    if not figures:
+        return Claim(said, None, f"{shown}.")
+    best = min(figures, key=lambda run: figures[run])
+    return Claim(said, figures[best] < alone, f"{shown}; by `{best}`: {figures[best]:.3f}.")
+
+
+# --- The page ---------------------------------------------------------------------------------------------
+
+
+def continued(measured: report.Measured) -> str:
+    """The continuation, if there is one."""
+    about = measured.on(best_weights(), "continuation", continuation)
+    if not about:
+        return ""
+    return f"""
+## A continuation
+
+Four bars of `{about["piece"]}` (test split, blue) and eight bars by `{about["model"]}` (orange):
+[MIDI]({NAME}/continuation.mid).
+
+![continuation]({NAME}/continuation.png)
+"""
+
+
+def note_gpu(measured: report.Measured) -> None:
+    """Keeps the name of the GPU, where the report is written on a machine that has one."""
+    import torch
+
+    if torch.cuda.is_available():
+        measured.once("gpu", torch.cuda.get_device_name)
+
+
+def write_report() -> None:
+    """The page, its figures, and what is measured on the weights."""
+    FIGURES.mkdir(parents=True, exist_ok=True)
+    found = report.logs(NAME, [*QUEUE, *GPU_QUEUE])
+    measured = report.Measured(FIGURES / "measured.json")
+    note_gpu(measured)
+    bases = {"classical": "large", "jazz, ticks": "extended-ticks", "jazz, seconds": "extended-seconds"}
+    about = {
+        base: measured.once(f"floors, {base}", lambda name=name: floors(name)) for base, name in bases.items()
+    }
+    frequencies = about["classical"]["keys' frequencies"]["nats"]
+    gpu = any(log.run.name.startswith("gpu-") for log in found)
+    report.write_page(
+        report.RESULTS / f"{NAME}.md",
+        HEAD,
+        report.unfinished(found, QUEUE),
+        ""
+        if gpu
+        else "**Of the queue for a GPU, with the paper's 5000 and 2000 updates, nothing has been run.**",
+        TABLE_1_TEXT,
+        table_1(measured),
+        LOSS_TEXT,
+        size_figures(found),
+        table_sizes(found, frequencies),
+        FLOORS_TEXT,
+        table_floors(measured, about),
+        TRANSFER_TEXT,
+        transfer_figures(found),
+        table_transfers(found, about),
+        WISHES_TEXT,
+        table_wishes(found, measured, frequencies),
+        velocity_text(measured),
+        MUSIC_TEXT,
+        *(table_stages(run, measured) for run in STAGES),
+        continued(measured),
+        SURVEY_TEXT,
+        table_survey(),
+        "## What the paper says",
+        claims(found, measured, about),
+        "## What was run on what",
+        table_runs(found, measured),
+        CHOICES_TEXT,
+    )
+
+
+def velocity_text(measured: report.Measured) -> str:
+    """The floor of the velocities."""
+    alone = measured.once("velocities alone", velocities_alone)
+    return f"Velocities by their frequencies in training alone: {alone['nats']:.3f} nats a struck note."
+
+
+HEAD = """
+# Results: Deep Jammer
+
+J. Svegliato's and S. Witty's experiments, made again with `biaxial`: LSTM layers along time, shared by all
+keys, then along the keys of each step. This page is written by
+
+```sh
+python benchmarks/deep_jammer.py train          # days on one core: every run of the tables
+python benchmarks/deep_jammer.py train --gpu    # nine minutes of the same, with the paper's updates, on a GPU
+python benchmarks/deep_jammer.py report
+```
+
+Loss is the negative log-likelihood in nats a step (a sixteenth), summed over what 88 keys do; the paper plots
+the sum over a batch, 640 times as much. In the tables it stands as training / validation: training, the mean
+over the 50 updates up to the one named; validation, 30 segments of 128 steps of the validation split. *Exact*
+is the share of steps in which every key is on the right side of one half. Spreads are sample deviations over
+seeds. The paper's "epochs" are updates. One core does not come as far as the paper's 5000: the updates that
+were run stand in [the last table](#what-was-run-on-what), and networks are compared at equal updates only. The
+recipes are `recipes/deep-jammer/`, the logs `docs/results/logs/deep-jammer/`.
+"""
+TABLE_1_TEXT = """
+## Table 1: the networks
+
+The paper's sizes, and the parameters of the network as it is built here: 79 attributes a key, and with torch's
+two biases a gate.
+"""
+LOSS_TEXT = """
+## Figures 5 to 8: loss by size, and with dropout
+"""
+FLOORS_TEXT = """
+*Leaves the plateau*: the first validated update, of each seed, at which at least a nat less is lost than by the
+keys' frequencies. Until then a network knows little more than which keys are played often.
+
+## What must be beaten, and the Markov chains
+
+On the same validation segments. *Each key by its own last state*: a table for each key of what follows
+silence, holding and striking. The chains count the training split. A step is *impossible* for one that gives
+it no probability at all, and one of these makes the likelihood of all infinitely small; so the nats are those
+of a chain that adds 0.001 to each probability. *Silent for good*: steps drawn after a sounding step, median of
+30 pieces. The published chain (`markov-sum`) is told by what sounds alone, so silence lasts for ever.
+"""
+TRANSFER_TEXT = """
+## Figures 9 to 12: extended training and fine-tuning on jazz
+
+50 segments of jazz solos, from the large network after the updates that it was given: 500 on one core, 5000 on a
+GPU. *Extended*: all weights are kept; *fine-tuned*: the dense layer begins anew. *Ticks*: sixteenths by the
+files' own ticks, as published, though these pieces were played without a click and their ticks tell no beat;
+*seconds*: eight steps a second, beat bits zero. *Floor*: each key by its own last state.
+"""
+WISHES_TEXT = """
+## The authors' wishes
+
+At size small: a third layer of either kind, batch normalisation, Adam (rate 0.001), Adagrad (rate 0.01), and
+velocities. The losses of `small-velocity` hold those of the velocities too and stand beside no other row's;
+what it loses on them alone stands in the last column.
+"""
+MUSIC_TEXT = """
+## Figure 4: music at six stages of training
+
+Medians of five pieces of eight bars, each from a seed step of a validation segment; the pictures show the first.
+Draws are plain, as published: a key plays with its probability. No more than a bar passes in silence and no
+note is longer than four bars, which are rules of ours that every model keeps to. The corpus's row is of the
+validation segments, as long.
+"""
+SURVEY_TEXT = """
+## Table 2: the survey
+
+Rating R from 1 to 10, its deviation σ, and the per cent B of 26 listeners who believed that a human could have
+composed it, as published.
+"""
+CHOICES_TEXT = """
+## Where the paper is silent or wrong
+
+- It prints 78 attributes. Those that it lists sum to 67; 78 was the number of keys in its code, whose input had
+  79: the 67 and a *context*, how often each pitch class sounds. Here 88 keys, and the context is on.
+- "Articulate" is described as held. In its code it means struck now; it counts only where the key plays, so
+  its loss is masked elsewhere, and it is never drawn alone.
+- The learning rate of Table 1, 0.01, was never applied by its Adadelta. Here the rate is 1, rho 0.95, epsilon
+  1e-6. The gradient of each tensor is clipped to norm 5.
+- The loss is the sum over segments, steps and keys, so the gradient is that of the sum.
+- Beats are counted in the real bar where there is one; their bits are -1 and 1.
+- The dense layer comes last: its output has two numbers a key. Figure 2's (88, 78) is a slip.
+- N(x) is "the number of times note y was played" in the text; it must be x. What sounds is a set of keys:
+  their chances are summed and clipped at 1. `markov-mean` and `markov-order2` average instead and know a rest;
+  order 2 stands in for the "more sophisticated" chain, a video.
+- Its 325 classical pieces are those of piano-midi.de, as ours are; its jazz pieces are not to be had. Ours are
+  improvised solos, 50 segments of them with the seed of the run.
+- It has no validation: what it plots is training loss. Here both.
+- Products are in bfloat16, sums in float32.
+"""
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(runs.main(__doc__, NAME, QUEUE, GPU_QUEUE, write_report))

@@ -297,14 +297,14 @@ def test_ctrl_c_ends_with_130_and_leaves_nothing(tmp_path: Path) -> None:
 
 _INTERRUPTED = f"""
 import os
-from cadenza import cli, compose
-draw = compose.draw
+from cadenza import cli, drafts
+draw = drafts.draw
 def interrupted(*arguments):
     for i, note in enumerate(draw(*arguments)):
         if i == 5:
             os.kill(os.getpid(), {int(signal.SIGINT)})
         yield note
-compose.draw = interrupted
+drafts.draw = interrupted
 cli.main()
 """
 

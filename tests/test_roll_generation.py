@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from cadenza import compose
+from cadenza import compose, drafts
 from cadenza.checkpoint import OPENINGS, Checkpoint, save_checkpoint
 from cadenza.compose import Wish, continue_, generate, load_model
 from cadenza.engine.constraints import Constraints
@@ -148,7 +148,7 @@ def test_velocities_are_drawn_or_those_of_the_prompt(tmp_path: Path) -> None:
     loud = load_model(saved(tmp_path / "loud", FORMS["velocity"]))
     wish = Wish(bars=2, seed=1)
     assert set(continue_(two_bars(), wish, model=plain).added["velocity"].tolist()) == {67}
-    assert set(generate(wish, model=plain).added["velocity"].tolist()) == {compose.DEFAULT_VELOCITY}
+    assert set(generate(wish, model=plain).added["velocity"].tolist()) == {drafts.DEFAULT_VELOCITY}
     assert len(set(continue_(two_bars(), wish, model=loud).added["velocity"].tolist())) > 4
 
 

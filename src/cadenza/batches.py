@@ -1,24 +1,35 @@
-"""What a training run is fed: batches for each step, and held-out ones, of events or of rolls."""
+"""What a training run is fed: batches for each step, and held-out ones, of events, rolls or tokens."""
 
 from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from typing import Generic, Protocol, TypeVar
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from fnmatch import fnmatch
+from functools import cached_property
+from typing import Final, Generic, Protocol, TypeVar
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from cadenza.architecture import style_index
+from cadenza.checkpoint import OPENINGS, VOCABULARY, Tensors
 from cadenza.dataset import Piece, Prepared, Windows, WindowSource, prepare, prepare_as, window
 from cadenza.errors import CadenzaError
+from cadenza.models import Sizes
 from cadenza.models.base import EventBatch
 from cadenza.models.rolls import RollBatch
-from cadenza.recipe import DataConfig, Recipe, RollDataConfig
+from cadenza.models.tokens import TokenBatch
+from cadenza.recipe import DataConfig, Recipe, RollDataConfig, TokenDataConfig
 from cadenza.representation.events import EventSequence
 from cadenza.representation.pianoroll import LONGEST, PianoRoll, RollSequence
+from cadenza.representation.tokens import TokenSequence, Vocabulary
 from cadenza.segments import Epochs, Place, RandomSegments, batches, chunks, sides
-from cadenza.sizes import BiaxialConfig, RollLSTMConfig
+from cadenza.sizes import RollSizes, TokenSizes
+from cadenza.streams import Stream, TokenWindows
 
 
 class Weighted(Protocol):
@@ -41,26 +52,36 @@ def moved(batch: Batch, device: str) -> Batch:
 class Batches(ABC, Generic[Batch]):
     """Batch k of a seed is always the same."""
 
-    corpora: tuple[Prepared[EventSequence] | Prepared[RollSequence], ...]
+    corpora: tuple[Prepared[EventSequence] | Prepared[RollSequence] | Prepared[TokenSequence], ...]
     held_out: dict[str, list[Batch]]
     """Of each corpus's validation split, by its name."""
     epoch: int
     """Batches in an epoch; 0 where there is no such thing."""
     unit: str
     """What a row is called."""
+    sizes: Sizes
+    """Of the model, with what only the data can say."""
+
+    @property
+    def groups(self) -> dict[str, Tensors]:
+        """What a checkpoint needs of the data so that its model can play."""
+        return {}
 
     @abstractmethod
     def draw(self, step: int) -> Batch:
         """The batch of a training step."""
 
 
-def batches_of(recipe: Recipe) -> EventBatches | RollBatches:
+def batches_of(recipe: Recipe) -> EventBatches | RollBatches | TokenBatches:
     """What a recipe's run is fed. Raises CadenzaError for corpora that are absent or too small."""
     if isinstance(recipe.data, DataConfig):
         return EventBatches(recipe, recipe.data)
-    if isinstance(recipe.sizes, BiaxialConfig | RollLSTMConfig):
+    if isinstance(recipe.data, TokenDataConfig):
+        if isinstance(recipe.sizes, TokenSizes):
+            return TokenBatches(recipe, recipe.data, recipe.sizes)
+    elif isinstance(recipe.sizes, RollSizes):
         return RollBatches(recipe, recipe.data, recipe.sizes.roll)
-    raise CadenzaError(f"a recipe of the model {recipe.model} cannot have the data of a model of piano rolls")
+    raise CadenzaError(f"a recipe of the model {recipe.model} cannot have such data")
 
 
 class EventBatches(Batches[EventBatch]):
@@ -68,7 +89,7 @@ class EventBatches(Batches[EventBatch]):
 
     def __init__(self, recipe: Recipe, data: DataConfig) -> None:
         config = recipe.training
-        self.epoch, self.unit = 0, "note"
+        self.epoch, self.unit, self.sizes = 0, "note", recipe.sizes
         self.styles = recipe.sizes.styles
         self.corpora = tuple(prepare(name) for name in data.corpora)
         shares = data.shares or tuple(float(sum(p.rows for p in c.side("train"))) for c in self.corpora)
@@ -94,16 +115,24 @@ class RollBatches(Batches[RollBatch]):
 
     def __init__(self, recipe: Recipe, data: RollDataConfig, roll: PianoRoll) -> None:
         config = recipe.training
-        self.unit = "step"
+        self.unit, self.sizes = "step", recipe.sizes
         self.corpora = tuple(prepare_as(roll, name) for name in data.corpora)
+        _refuse_chords(self.corpora, data.pieces, roll)
         split = [(c, sides(c, "train", data.pieces), sides(c, "valid", data.pieces)) for c in self.corpora]
         _check([(c.name, len(c.pieces), train, valid) for c, train, valid in split])
         if data.order == "epochs":
-            source = Epochs(self.corpora, data.pieces, data.window, config.batch, config.seed)
+            source = Epochs(self.corpora, data.pieces, data.window, config.batch, config.seed, data.context)
             self.epoch = source.batches
         else:
             source = RandomSegments(
-                self.corpora, data.pieces, data.window, config.batch, data.segments, config.seed
+                self.corpora,
+                data.pieces,
+                data.window,
+                config.batch,
+                data.segments,
+                config.seed,
+                data.context,
+                data.empty,
             )
             self.epoch = 0
         self.source = source
@@ -118,6 +147,93 @@ class RollBatches(Batches[RollBatch]):
     def draw(self, step: int) -> RollBatch:
         """See `Batches.draw`."""
         return RollBatch.of(self.source.draw(step))
+
+    @property
+    def groups(self) -> dict[str, Tensors]:
+        """See `Batches.groups`: steps with which pieces can begin."""
+        return {OPENINGS: self._openings} if self._openings else {}
+
+    @cached_property
+    def _openings(self) -> Tensors:
+        drawn = (self.source.draw(step) for step in range(min(self.epoch or OPENINGS_KEPT, OPENINGS_KEPT)))
+        return openings_of(
+            stretch for one in drawn for stretch in zip(one.rows, one.velocities, one.positions, strict=True)
+        )
+
+
+class TokenBatches(Batches[TokenBatch]):
+    """Windows of tokens, every piece once an epoch."""
+
+    def __init__(self, recipe: Recipe, data: TokenDataConfig, sizes: TokenSizes) -> None:
+        config = recipe.training
+        self.unit = "token"
+        self.corpora = tuple(prepare_as(sizes.form, name) for name in data.corpora)
+        train = {c.name: _some(sides(c, "train", data.pieces), data.most, config.seed) for c in self.corpora}
+        valid = {c.name: sides(c, "valid", data.pieces) for c in self.corpora}
+        _check([(c.name, len(c.pieces), train[c.name], valid[c.name]) for c in self.corpora])
+        self.vocabulary = Vocabulary.of(
+            sizes.form, (c.sequence(p).words for c in self.corpora for p in train[c.name])
+        )
+        self.sizes = replace(sizes, vocabulary=len(self.vocabulary))
+
+        def windows(corpora: Sequence[Prepared[TokenSequence]], side: dict[str, list[Piece]]) -> TokenWindows:
+            pieces = [self.vocabulary.find(c.sequence(p).words) for c in corpora for p in side[c.name]]
+            stream = Stream.of(pieces, len(self.vocabulary))
+            return TokenWindows(stream, data.window, data.context, config.batch, config.seed)
+
+        self.source = windows(self.corpora, train)
+        self.epoch = self.source.batches
+        self.held_out = {
+            c.name: [TokenBatch.of(one) for one in windows([c], valid).held_out(config.validation_windows)]
+            for c in self.corpora
+        }
+
+    def draw(self, step: int) -> TokenBatch:
+        """See `Batches.draw`."""
+        return TokenBatch.of(self.source.draw(step))
+
+    @property
+    def groups(self) -> dict[str, Tensors]:
+        """See `Batches.groups`: what the tokens are."""
+        return {VOCABULARY: {"words": self.vocabulary.words, "counts": self.vocabulary.counts}}
+
+
+def _refuse_chords(corpora: Sequence[Prepared[RollSequence]], pieces: str, roll: PianoRoll) -> None:
+    """Of a roll of one voice no piece that is asked for may be left out without a word."""
+    refused = [(c.name, *r) for c in corpora for r in c.rejected if fnmatch(r[0], pieces)]
+    if roll.voices == "one" and refused:
+        name, piece, reason = refused[0]
+        raise CadenzaError(f"{name} is not of one voice, as the recipe is: {piece}: {reason}")
+
+
+def _some(pieces: list[Piece], most: int, seed: int) -> list[Piece]:
+    """So many of some pieces, at random; with 0 all."""
+    if not most:
+        return pieces
+    order = np.random.default_rng(seed).permutation(len(pieces))
+    return [pieces[i] for i in sorted(order[:most].tolist())]
+
+
+OPENINGS_KEPT: Final = 64
+
+
+def openings_of(
+    stretches: Iterable[tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.int16]]],
+) -> dict[str, NDArray[np.uint8]]:
+    """Of stretches of rolls (rows, velocities, positions) the first step each that can begin a piece.
+
+    In it a note begins, and a bar where there are bars.
+    """
+    rows: list[NDArray[np.uint8]] = []
+    velocities: list[NDArray[np.uint8]] = []
+    for row, velocity, position in stretches:
+        fit = (row == row.max()).any(1) & (row > 0).any(1) & ((position == 0) | (position < 0).all())
+        if fit.any():
+            rows.append(row[fit.argmax()])
+            velocities.append(velocity[fit.argmax()])
+        if len(rows) == OPENINGS_KEPT:
+            break
+    return {"rows": np.array(rows), "velocities": np.array(velocities)} if rows else {}
 
 
 def _check(corpora: list[tuple[str, int, list[Piece], list[Piece]]]) -> None:
@@ -136,8 +252,10 @@ def _check(corpora: list[tuple[str, int, list[Piece], list[Piece]]]) -> None:
 def _held_out(corpus: Prepared[RollSequence], data: RollDataConfig, most: int) -> list[Place]:
     """Of the validation split: with epochs whole pieces, all of them; else at most so many segments."""
     if data.order == "epochs":
-        return sorted(chunks(corpus, "valid", data.pieces, LONGEST), key=lambda place: place.length)
-    places = [p for p in chunks(corpus, "valid", data.pieces, data.window) if p.length == data.window]
+        whole = chunks(corpus, "valid", data.pieces, LONGEST, data.context)
+        return sorted(whole, key=lambda place: place.length)
+    every = chunks(corpus, "valid", data.pieces, data.window, data.context)
+    places = [place for place in every if place.length == data.window]
     return places[:: max(1, math.ceil(len(places) / most))]
 
 

@@ -28,6 +28,9 @@ FORMAT: Final = 1
 OPENINGS: Final = "openings"
 """The group of tensors of the steps that can begin a piece, of a model of piano rolls: rows, velocities."""
 
+VOCABULARY: Final = "vocabulary"
+"""The group of tensors of what the tokens of a model of tokens are: words, counts."""
+
 Tensors = Mapping[str, NDArray[Any]]
 
 
@@ -41,7 +44,7 @@ class Checkpoint:
     """The model's configuration."""
     files: dict[str, str] = field(default_factory=dict[str, str])
     """File of each group of tensors: `weights`, `openings` of a model of piano rolls (older ones have none),
-    and `optimiser` where training can go on."""
+    `vocabulary` of one of tokens, and `optimiser` where training can go on."""
     corpora: dict[str, str] = field(default_factory=dict[str, str])
     """Digest of each corpus it was trained on, by name."""
     seed: int = 0

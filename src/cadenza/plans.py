@@ -1,18 +1,47 @@
-"""Where in a score goes what is composed, and how it is added."""
+"""What is asked for, where in a score it goes, and how it is added."""
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
 
+from cadenza.engine.constraints import Constraints
+from cadenza.engine.sampler import Sampling
+from cadenza.errors import CadenzaError
 from cadenza.representation import events
 from cadenza.score import Event, Notes, Score, TimeSignature, Track, note_array
 
+MOST_BARS: Final = 1024
+
 LONGEST_BARS: Final = 4
 """No note is held longer than so many bars."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is asked for. Raises CadenzaError for values out of range."""
+
+    bars: int = 8
+    """Bars to add, 1 to 1024."""
+    seed: int = 1
+    """Of the random draws, 0 or more."""
+    style: str | None = None
+    """One of the model's styles; None takes the one under which the prompt is likeliest."""
+    constraints: Constraints = field(default_factory=Constraints)
+    """What every note keeps to."""
+    sampling: Sampling = field(default_factory=Sampling)
+    """How adventurous the draws are."""
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.bars <= MOST_BARS:
+            raise CadenzaError(f"the number of bars must be from 1 to {MOST_BARS}, not {self.bars}")
+        if self.seed < 0:
+            raise CadenzaError(f"the seed must be 0 or more, not {self.seed}")
+        if self.style == "":
+            raise CadenzaError("no style '': leave it out, or name one of the model's")
 
 
 def playable(score: Score) -> Notes:

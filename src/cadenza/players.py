@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cadenza.architecture import ComposerConfig, check_tensors
-from cadenza.checkpoint import OPENINGS, Checkpoint, Tensors, load_checkpoint, load_tensors
+from cadenza.checkpoint import OPENINGS, VOCABULARY, Checkpoint, Tensors, load_checkpoint, load_tensors
 from cadenza.engine.network import NumpyComposer
 from cadenza.errors import CadenzaError
 from cadenza.files import is_folder
@@ -22,12 +22,16 @@ from cadenza.models.roll_markov import RollMarkov
 from cadenza.recipe import recipe_from
 from cadenza.representation import events
 from cadenza.representation.pianoroll import KEYS, NO_POSITION, PianoRoll, RollSequence
+from cadenza.representation.tokens import TokenForm, Vocabulary
 from cadenza.sequence import SequenceModel
 
 WEIGHTS: Final = Path(__file__).parent / "weights"
 """The checkpoints that ship with the package, a folder each."""
 
 DEFAULT_MODEL: Final = "composer"
+
+GROUPS: Final = ("weights", OPENINGS, VOCABULARY)
+"""Groups of tensors that a model plays from."""
 
 
 @dataclass(frozen=True)
@@ -39,10 +43,16 @@ class Model:
     checkpoint: Checkpoint
     parameters: int
     """Numbers in its tensors."""
-    form: PianoRoll | None = None
-    """The piano roll that it writes; None where it writes events."""
+    form: PianoRoll | Vocabulary | None = None
+    """The piano roll or the tokens that it writes; None where it writes events."""
     openings: RollSequence | None = None
-    """Steps of its training music, any of which can begin a piece; a model of events needs none."""
+    """Steps of its training music, any of which can begin a piece, of a model of piano rolls."""
+
+    @property
+    def context(self) -> int:
+        """Notes, steps or tokens that it is shown at a time; 0 where there is no limit."""
+        context = self.checkpoint.sizes.get("context", 0)
+        return context if type(context) is int else 0  # biaxial has a switch of that name
 
 
 def model_folders() -> dict[str, Path]:
@@ -67,12 +77,15 @@ def load_model(name: str | Path = DEFAULT_MODEL) -> Model:
         raise CadenzaError(
             f"the model {checkpoint.model} of {folder} can be trained and compared, not played"
         )
-    tensors = load_tensors(folder, checkpoint)
-    openings = load_tensors(folder, checkpoint, OPENINGS) if OPENINGS in checkpoint.files else None
+    groups = {name: load_tensors(folder, checkpoint, name) for name in GROUPS if name in checkpoint.files}
     try:
-        player = _PLAYERS[checkpoint.model](checkpoint.sizes, tensors)
-        form = _form(checkpoint)
-        begins = None if form is None or openings is None else _openings(openings, form)
+        player = _PLAYERS[checkpoint.model](checkpoint.sizes, groups["weights"])
+        form = _form(checkpoint, groups)
+        openings = None
+        if isinstance(form, PianoRoll) and OPENINGS in groups:
+            openings = _openings(groups[OPENINGS], form)
+        if isinstance(form, Vocabulary):
+            player = _reader(player, form)
     except ModuleNotFoundError as error:
         raise CadenzaError(
             f"the model {checkpoint.model} needs {error.name}: pip install 'cadenza[train]'"
@@ -80,9 +93,8 @@ def load_model(name: str | Path = DEFAULT_MODEL) -> Model:
     # RuntimeError: torch on sizes beyond any machine's.
     except (CadenzaError, LookupError, TypeError, ValueError, RuntimeError) as error:
         raise CadenzaError(f"the checkpoint {folder} is damaged: {error}") from error
-    return Model(
-        folder.name, player, checkpoint, sum(tensor.size for tensor in tensors.values()), form, begins
-    )
+    parameters = sum(tensor.size for tensor in groups["weights"].values())
+    return Model(folder.name, player, checkpoint, parameters, form, openings)
 
 
 def _composer(sizes: Mapping[str, Any], tensors: Tensors) -> NumpyComposer:
@@ -120,6 +132,8 @@ def _network(name: str, sizes: Mapping[str, Any], tensors: Tensors) -> SequenceM
     config = _checked(name, sizes)
     import torch
 
+    # A step is too little to be shared: on a busy machine threads that wait for each other take most of it.
+    torch.set_num_threads(1)
     # Without memory at first: sizes may be any, and only what fits the tensors is worth some.
     with torch.device("meta"):
         model = MODELS[name].build(config)
@@ -134,14 +148,35 @@ def _network(name: str, sizes: Mapping[str, Any], tensors: Tensors) -> SequenceM
     return model.eval()
 
 
+def _reader(player: Any, vocabulary: Vocabulary) -> SequenceModel[Any, Any]:
+    """A model of tokens that knows what they are, of which its weights say nothing."""
+    player.vocabulary = vocabulary
+    return player
+
+
 def _checked(name: str, sizes: Mapping[str, Any]) -> Any:
     """The sizes of a model as a recipe could give them. Raises CadenzaError or TypeError for any other."""
     return recipe_from({"model": {**sizes, "name": name}}, "its sizes").sizes
 
 
-def _form(checkpoint: Checkpoint) -> PianoRoll | None:
-    kind = MODELS[checkpoint.model]
-    return _checked(checkpoint.model, checkpoint.sizes).roll if kind.data == "rolls" else None
+def _form(checkpoint: Checkpoint, groups: Mapping[str, Tensors]) -> PianoRoll | Vocabulary | None:
+    kind = MODELS[checkpoint.model].data
+    if kind == "events":
+        return None
+    sizes = _checked(checkpoint.model, checkpoint.sizes)
+    return sizes.roll if kind == "rolls" else _vocabulary(groups[VOCABULARY], sizes.form, sizes.vocabulary)
+
+
+def _vocabulary(tensors: Tensors, form: TokenForm, size: int) -> Vocabulary:
+    """The vocabulary of a model. Raises LookupError or ValueError where it is none of that size."""
+    words, counts = tensors["words"], tensors["counts"]
+    if words.dtype != np.uint8 or words.shape != (size, form.width) or counts.shape != (size,):
+        raise ValueError("its vocabulary is not that of its weights")
+    vocabulary = Vocabulary(form, words, counts)
+    if not size or len(Vocabulary.of(form, [words])) < size:
+        raise ValueError("its vocabulary is empty or has a token twice")
+    form.check(words)
+    return vocabulary
 
 
 def _openings(tensors: Tensors, form: PianoRoll) -> RollSequence | None:
@@ -160,6 +195,11 @@ _PLAYERS: Final[dict[str, Callable[[Mapping[str, Any], Tensors], SequenceModel[A
     "markov": _markov,
     "biaxial": partial(_network, "biaxial"),
     "roll_lstm": partial(_network, "roll_lstm"),
+    "sigmoid_lstm": partial(_network, "sigmoid_lstm"),
+    "rnn_nade": partial(_network, "rnn_nade"),
+    "seq2seq_gru": partial(_network, "seq2seq_gru"),
     "roll_markov": _roll_markov,
+    "token_lstm": partial(_network, "token_lstm"),
+    "note_lstm": partial(_network, "note_lstm"),
 }
 """What makes each model that plays from a checkpoint's sizes and tensors."""

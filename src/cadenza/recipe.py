@@ -6,7 +6,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args, get_type_hints
+from typing import Any, Final, Literal, TypeVar, get_args, get_type_hints
 
 from cadenza.architecture import ComposerConfig
 from cadenza.dataset import Augmentation
@@ -59,14 +59,44 @@ class RollDataConfig:
     """Steps of a segment; with epochs, the most steps of a piece that are read in one go."""
     segments: int = 0
     """So many random segments are chosen once and only these are trained on; 0: anywhere."""
+    context: int = 0
+    """Steps at the beginning of a window that are known, not predicted; silence before a piece."""
+    empty: float = 0.0
+    """Share of the random segments of which the context is hidden: silence stands for it."""
 
     def __post_init__(self) -> None:
         _require("data.window", self.window, self.window >= 2, "2 or more")
         _require("data.segments", self.segments, self.segments >= 0, "0 or more")
+        fits = 0 <= self.context < self.window
+        _require("data.context", self.context, fits, f"at least 0 and below data.window, {self.window}")
+        _require("data.empty", self.empty, 0 <= self.empty <= 1, "from 0 to 1")
+        if self.empty and (not self.context or self.order == "epochs"):
+            raise CadenzaError("data.empty hides the context of random segments: it needs data.context")
         if self.segments and self.order == "epochs":
             raise CadenzaError(
                 "data.segments are drawn at random: leave them out, or set data.order to random"
             )
+
+
+@dataclass(frozen=True)
+class TokenDataConfig:
+    """What a model of tokens is trained on, every piece once an epoch; what a token is, is the model's."""
+
+    corpora: tuple[str, ...] = ("musedata",)
+    """Names or folders."""
+    pieces: str = "*"
+    """Only pieces whose names match."""
+    most: int = 0
+    """So many training pieces of a corpus, chosen once at random; 0: all."""
+    window: int = 50
+    """Tokens of a window that are drawn."""
+    context: int = 50
+    """Tokens before them that are only read."""
+
+    def __post_init__(self) -> None:
+        _require("data.window", self.window, self.window >= 1, "1 or more")
+        for name in ("most", "context"):
+            _require(f"data.{name}", getattr(self, name), getattr(self, name) >= 0, "0 or more")
 
 
 @dataclass(frozen=True)
@@ -85,6 +115,12 @@ class TrainingConfig:
     """Windows or segments a step."""
     loss: Literal["mean", "sum"] = "mean"
     """Of the notes or steps of a batch."""
+    focal: bool = False
+    """Focal loss: cells of a roll count the less the surer they are predicted right already."""
+    focal_alpha: float = 0.25
+    """Of it, the weight of cells that sound; 1 less it that of silent ones."""
+    focal_gamma: float = 2.0
+    """Of it, the power of the chance of being wrong that weighs a cell; 0: all alike."""
     optimiser: Literal["muon", "adamw", "adam", "adadelta", "adagrad", "rmsprop"] = "muon"
     """muon: the matrices of the trunk by Muon, all else by AdamW."""
     rate: float = 3e-3
@@ -101,6 +137,10 @@ class TrainingConfig:
     """Steps over which the rates rise."""
     cooldown: float = 0.5
     """Share of the steps at the end over which the rates fall to zero, in a straight line."""
+    anneal: float = 1.0
+    """Share that is left of the rate after a validation before which the training error fell too slowly."""
+    anneal_below: float = 0.01
+    """Share of the training error by which it has to fall from one validation to the next."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """Of the matrix products."""
     seed: int = 1
@@ -136,9 +176,18 @@ class TrainingConfig:
             value = getattr(self, name)
             _require(f"training.{name}", value, value >= 0, "0 or more")
         _require("training.clip", self.clip, self.clip > 0, "above 0")
+        alpha, gamma = self.focal_alpha, self.focal_gamma
+        _require("training.focal_alpha", alpha, 0 < alpha < 1, "above 0 and below 1")
+        _require("training.focal_gamma", gamma, gamma >= 0, "0 or more")
+        _require("training.anneal", self.anneal, 0 < self.anneal <= 1, "above 0 and at most 1")
+        _require("training.anneal_below", self.anneal_below, 0 <= self.anneal_below < 1, "from 0 to below 1")
         _require("training.cooldown", self.cooldown, 0 <= self.cooldown <= 1, "from 0 to 1")
         if self.reset and not self.init:
             raise CadenzaError("training.reset leaves out parameters of training.init, which is not given")
+
+
+DATA: Final = {"events": DataConfig, "rolls": RollDataConfig, "tokens": TokenDataConfig}
+"""What each kind of model is trained on."""
 
 
 @dataclass(frozen=True)
@@ -149,7 +198,7 @@ class Recipe:
     """A name in `cadenza.models.MODELS`."""
     sizes: Sizes = field(default_factory=ComposerConfig)
     """The model's own configuration."""
-    data: DataConfig | RollDataConfig = field(default_factory=DataConfig)
+    data: DataConfig | RollDataConfig | TokenDataConfig = field(default_factory=DataConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
 
 
@@ -195,9 +244,7 @@ def recipe_from(table: Mapping[str, Any], where: str) -> Recipe:
     return Recipe(
         name,
         _filled(kind.sizes, model, f"{where}: model"),
-        _filled(
-            RollDataConfig if kind.data == "rolls" else DataConfig, table.get("data", {}), f"{where}: data"
-        ),
+        _filled(DATA[kind.data], table.get("data", {}), f"{where}: data"),
         _filled(TrainingConfig, table.get("training", {}), f"{where}: training"),
     )
 

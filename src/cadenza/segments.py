@@ -1,4 +1,8 @@
-"""Batches of piano rolls: segments drawn at random, or every piece once an epoch."""
+"""Batches of piano rolls: segments drawn at random, or every piece once an epoch.
+
+A segment may begin with a context: steps that are known but not predicted, of weight 0. Before the beginning
+of a piece it is silence.
+"""
 
 from __future__ import annotations
 
@@ -12,33 +16,56 @@ import numpy as np
 from cadenza.corpus import Split
 from cadenza.dataset import Piece, Prepared
 from cadenza.errors import CadenzaError
-from cadenza.representation.pianoroll import RollSequence, Segments, segment, stacked
+from cadenza.representation.base import S
+from cadenza.representation.pianoroll import NO_POSITION, RollSequence, Segments, segment, stacked
 
 
 @dataclass(frozen=True)
 class Place:
-    """A stretch of a piece."""
+    """A stretch of a piece, its context included, which may begin before the piece does."""
 
     corpus: Prepared[RollSequence]
     piece: Piece
     first: int
     length: int
+    context: int = 0
+    hidden: bool = False
+    """Whether silence stands for the context."""
 
     def read(self, length: int) -> Segments:
-        return segment(self.corpus.sequence(self.piece), self.first, length)
+        """The stretch, padded to a length."""
+        known = segment(self.corpus.sequence(self.piece), self.first, length)
+        known.weight[:, : self.context] = 0
+        return without(known, self.context) if self.hidden else known
 
 
-def sides(corpus: Prepared[RollSequence], split: Split, pieces: str) -> list[Piece]:
+def without(segments: Segments, context: int) -> Segments:
+    """Segments with silence for what is known in their first steps."""
+    known, drawn = slice(context + 1), slice(context)
+    positions = segments.positions.copy()
+    positions[:, known] = NO_POSITION
+    rows, velocities, next_rows, next_velocities = (
+        array.copy()
+        for array in (segments.rows, segments.velocities, segments.next_rows, segments.next_velocities)
+    )
+    for array, part in ((rows, known), (velocities, known), (next_rows, drawn), (next_velocities, drawn)):
+        array[:, part] = 0
+    return Segments(rows, velocities, positions, next_rows, next_velocities, segments.weight)
+
+
+def sides(corpus: Prepared[S], split: Split, pieces: str) -> list[Piece]:
     """The pieces of a split whose names match a pattern such as `solo/*`."""
     return [piece for piece in corpus.side(split) if fnmatch(piece.name, pieces)]
 
 
-def chunks(corpus: Prepared[RollSequence], split: Split, pieces: str, length: int) -> list[Place]:
-    """Stretches of at most `length` steps that cover every piece of a split once."""
+def chunks(
+    corpus: Prepared[RollSequence], split: Split, pieces: str, length: int, context: int = 0
+) -> list[Place]:
+    """Stretches of at most `length` steps, `context` included, that predict every step of a split once."""
     return [
-        Place(corpus, piece, first, min(length, piece.rows - first))
+        Place(corpus, piece, first, min(length, piece.rows - first), context)
         for piece in sides(corpus, split, pieces)
-        for first in range(0, piece.rows, length)
+        for first in range(-context, piece.rows - context, length - context)
     ]
 
 
@@ -54,7 +81,8 @@ class RandomSegments:
     """Draws segments of a fixed length: a piece at random, then a place in it. Batch k is always the same.
 
     As Deep Jammer does (section 7), every piece is as likely, however long. Pieces shorter than a segment are
-    left out. With `most`, so many segments are chosen once, and only these are drawn ever after.
+    left out. With `most`, so many segments are chosen once, and only these are drawn ever after. The context
+    of a segment may lie before its piece, and of a share of them, `empty`, it is hidden.
     """
 
     corpora: tuple[Prepared[RollSequence], ...]
@@ -63,6 +91,8 @@ class RandomSegments:
     batch: int
     most: int
     seed: int
+    context: int = 0
+    empty: float = 0.0
 
     def draw(self, step: int) -> Segments:
         """The batch of a training step."""
@@ -79,10 +109,11 @@ class RandomSegments:
             (corpus, piece)
             for corpus in self.corpora
             for piece in sides(corpus, "train", self.pieces)
-            if piece.rows >= self.length
+            if piece.rows >= self.length - self.context
         ]
         if not pool:
-            raise CadenzaError(f"no training piece matches {self.pieces!r} and has {self.length} steps")
+            least = self.length - self.context
+            raise CadenzaError(f"no training piece matches {self.pieces!r} and has {least} steps")
         return pool
 
     @cached_property
@@ -92,7 +123,9 @@ class RandomSegments:
 
     def _place(self, rng: np.random.Generator) -> Place:
         corpus, piece = self._pool[int(rng.integers(len(self._pool)))]
-        return Place(corpus, piece, int(rng.integers(piece.rows - self.length + 1)), self.length)
+        first = int(rng.integers(piece.rows - self.length + self.context + 1)) - self.context
+        hidden = self.empty > 0 and rng.random() < self.empty
+        return Place(corpus, piece, first, self.length, self.context, hidden)
 
 
 @dataclass(frozen=True)
@@ -107,10 +140,15 @@ class Epochs:
     length: int
     batch: int
     seed: int
+    context: int = 0
 
     @cached_property
     def _places(self) -> list[Place]:
-        return [p for corpus in self.corpora for p in chunks(corpus, "train", self.pieces, self.length)]
+        return [
+            place
+            for corpus in self.corpora
+            for place in chunks(corpus, "train", self.pieces, self.length, self.context)
+        ]
 
     @property
     def batches(self) -> int:

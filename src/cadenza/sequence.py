@@ -50,5 +50,5 @@ class SequenceModel(ABC, Generic[S, State]):
         A field that is no choice is not offered. Of events, a row that ends the piece is (END, 0, 0, 0, 0)
         and leaves the state as it was. Of piano rolls, fields 0 to 87 are what the keys do, from low to high;
         in models that draw velocities, fields 88 to 175 are those of what is struck, as symbols of
-        `events.VELOCITY`, and 0 where nothing is.
+        `events.VELOCITY`, and 0 where nothing is; without articulation of what sounds, drawn as it begins to.
         """

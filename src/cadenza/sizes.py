@@ -1,4 +1,4 @@
-"""Sizes of the systems of the papers, each with the roll that it writes."""
+"""Sizes of the systems of the papers, each with the piano roll or the tokens that it writes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from cadenza.errors import CadenzaError
-from cadenza.representation.pianoroll import PianoRoll
+from cadenza.representation.chords import Chords, Names
+from cadenza.representation.messages import Messages, Performance
+from cadenza.representation.pianoroll import PianoRoll, Voices
+from cadenza.representation.tokens import TokenForm
 
 
 def _check(name: str, fine: bool, allowed: str, value: object) -> None:
@@ -39,6 +42,76 @@ class RollLSTMConfig:
         _check("width", self.width >= 1, "1 or more", self.width)
         _check("layers", self.layers >= 1, "1 or more", self.layers)
         _check("dropout", 0 <= self.dropout < 1, "at least 0 and below 1", self.dropout)
+        _check("steps", self.steps >= 1, "1 or more", self.steps)
+
+    @property
+    def roll(self) -> PianoRoll:
+        """What it reads and writes."""
+        return PianoRoll(self.steps, self.per, articulated=False)
+
+
+@dataclass(frozen=True)
+class SigmoidLSTMConfig:
+    """Huang and Wu's sigmoid model: an LSTM over sums of embeddings (`models.sigmoid_lstm`)."""
+
+    embedding: int = 128
+    """Length of a key's vector."""
+    width: int = 128
+    """Units of a layer."""
+    layers: int = 2
+    """LSTM layers."""
+    dropout: float = 0.0
+    """Chance of a unit to be dropped after each layer."""
+    steps: int = 1
+    """Frames in a unit of time."""
+    per: Literal["quarter", "second"] = "quarter"
+    """The unit."""
+
+    styles: ClassVar[tuple[str, ...]] = ()
+
+    def __post_init__(self) -> None:
+        _check("embedding", self.embedding >= 1, "1 or more", self.embedding)
+        _check("width", self.width >= 1, "1 or more", self.width)
+        _check("layers", self.layers >= 1, "1 or more", self.layers)
+        _check("dropout", 0 <= self.dropout < 1, "at least 0 and below 1", self.dropout)
+        _check("steps", self.steps >= 1, "1 or more", self.steps)
+
+    @property
+    def roll(self) -> PianoRoll:
+        """What it reads and writes."""
+        return PianoRoll(self.steps, self.per, articulated=False)
+
+
+@dataclass(frozen=True)
+class RNNNADEConfig:
+    """RNN-NADE: a recurrent network that gives a NADE over the keys its biases (`models.rnn_nade`)."""
+
+    cell: Literal["tanh", "lstm"] = "tanh"
+    """Of the recurrent layers; tanh, as published."""
+    width: int = 100
+    """Units of a recurrent layer."""
+    layers: int = 1
+    """Recurrent layers."""
+    hidden: int = 150
+    """Hidden units of the NADE."""
+    dropout: float = 0.0
+    """Chance of a unit to be dropped after each recurrent layer."""
+    nade_dropout: float = 0.0
+    """Chance of a hidden unit of the NADE to be dropped."""
+    steps: int = 1
+    """Frames in a unit of time."""
+    per: Literal["quarter", "second"] = "quarter"
+    """The unit."""
+
+    styles: ClassVar[tuple[str, ...]] = ()
+
+    def __post_init__(self) -> None:
+        _check("cell", self.cell in ("tanh", "lstm"), "tanh or lstm", self.cell)
+        _check("width", self.width >= 1, "1 or more", self.width)
+        _check("layers", self.layers >= 1, "1 or more", self.layers)
+        _check("hidden", self.hidden >= 1, "1 or more", self.hidden)
+        _check("dropout", 0 <= self.dropout < 1, "at least 0 and below 1", self.dropout)
+        _check("nade_dropout", 0 <= self.nade_dropout < 1, "at least 0 and below 1", self.nade_dropout)
         _check("steps", self.steps >= 1, "1 or more", self.steps)
 
     @property
@@ -86,6 +159,56 @@ class BiaxialConfig:
 
 
 @dataclass(frozen=True)
+class Seq2SeqConfig:
+    """Gabelberger's network: a GRU reads a stretch, another writes the next (`models.seq2seq_gru`)."""
+
+    width: int = 512
+    """Units of a layer, of both."""
+    layers: int = 2
+    """GRU layers of each."""
+    dense: int = 256
+    """Units of the dense layer after the decoder."""
+    dropout: float = 0.2
+    """Chance of a unit to be dropped between GRU layers."""
+    dense_dropout: float = 0.5
+    """Chance of a dense unit to be dropped."""
+    stretch: int = 96
+    """Steps that are read, and steps that are written from them."""
+    feedback: Literal["sampled", "probabilities"] = "sampled"
+    """What the decoder is fed of its own in training: frames drawn from its probabilities, or these."""
+    forcing: tuple[float, ...] = (0.0, 0.0)
+    """Share of the true frames that it is fed instead, as training begins and as it ends."""
+    attention: bool = False
+    """Whether the decoder attends to what the encoder gave out at each step."""
+    velocity: bool = False
+    """Whether the velocity of a key that begins to sound is drawn too."""
+    voices: Voices = "all"
+    """Of the roll: all keys, the highest sounding one, or one where no more may sound."""
+    steps: int = 4
+    """Steps in a unit of time."""
+    per: Literal["quarter", "second"] = "quarter"
+    """The unit."""
+
+    styles: ClassVar[tuple[str, ...]] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("width", "layers", "dense", "stretch", "steps"):
+            _check(name, getattr(self, name) >= 1, "1 or more", getattr(self, name))
+        for name in ("dropout", "dense_dropout"):
+            chance = getattr(self, name)
+            _check(name, 0 <= chance < 1, "at least 0 and below 1", chance)
+        fine = len(self.forcing) == 2 and all(0 <= share <= 1 for share in self.forcing)
+        _check("forcing", fine, "two shares from 0 to 1", self.forcing)
+        plain = self.feedback == "sampled" or not self.velocity
+        _check("feedback", plain, "sampled where velocities are drawn", self.feedback)
+
+    @property
+    def roll(self) -> PianoRoll:
+        """What it reads and writes."""
+        return PianoRoll(self.steps, self.per, articulated=False, voices=self.voices)
+
+
+@dataclass(frozen=True)
 class RollMarkovConfig:
     """Deep Jammer's Markov chain on piano rolls (`models.roll_markov`)."""
 
@@ -109,3 +232,99 @@ class RollMarkovConfig:
     def roll(self) -> PianoRoll:
         """What it reads and writes."""
         return PianoRoll(self.steps, self.per)
+
+
+TokenFormName = Literal["messages", "chords", "truncated", "names", "performance"]
+
+
+def _form(name: TokenFormName, steps: int) -> TokenForm:
+    """A form of tokens by its name; `steps` a quarter note are those of chords."""
+    forms: dict[TokenFormName, TokenForm] = {
+        "messages": Messages(),
+        "chords": Chords(steps),
+        "truncated": Chords(steps, truncated=True),
+        "names": Names(),
+        "performance": Performance(),
+    }
+    _check("tokens", name in forms, " or ".join(forms), name)
+    return forms[name]
+
+
+@dataclass(frozen=True)
+class TokenLSTMConfig:
+    """Huang and Wu's network: an LSTM over tokens (`models.token_lstm`)."""
+
+    tokens: TokenFormName = "chords"
+    """What a token is; truncated: chords of which no more than four keys are kept."""
+    steps: int = 2
+    """Of chords, tokens in a quarter note."""
+    embedding: int = 128
+    """Length of a token's vector."""
+    width: int = 128
+    """Units of a layer."""
+    layers: int = 2
+    """LSTM layers."""
+    dropout: float = 0.0
+    """Chance of a unit to be dropped after each layer."""
+    vocabulary: int = 0
+    """Tokens that are told apart; set by training to those of its corpora."""
+
+    styles: ClassVar[tuple[str, ...]] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "embedding", "width", "layers"):
+            _check(name, getattr(self, name) >= 1, "1 or more", getattr(self, name))
+        _check("dropout", 0 <= self.dropout < 1, "at least 0 and below 1", self.dropout)
+        _check("vocabulary", self.vocabulary >= 0, "0 or more", self.vocabulary)
+        _form(self.tokens, self.steps)
+
+    @property
+    def form(self) -> TokenForm:
+        """What it reads and writes."""
+        return _form(self.tokens, self.steps)
+
+
+@dataclass(frozen=True)
+class NoteLSTMConfig:
+    """Banić et al.'s network: an LSTM over names of notes and chords (`models.note_lstm`)."""
+
+    tokens: TokenFormName = "names"
+    """What a token is."""
+    steps: int = 2
+    """Of chords, tokens in a quarter note."""
+    embedding: int = 128
+    """Length of a token's vector."""
+    width: int = 512
+    """Units of a layer."""
+    layers: int = 3
+    """LSTM layers."""
+    dense: int = 256
+    """Units of the dense layer after them."""
+    recurrent_dropout: float = 0.3
+    """Chance of a unit to be hidden from its own layer's next step."""
+    context: int = 100
+    """Tokens that it is shown before the one that it draws."""
+    vocabulary: int = 0
+    """Tokens that are told apart; set by training to those of its corpora."""
+
+    styles: ClassVar[tuple[str, ...]] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "embedding", "width", "layers", "dense", "context"):
+            _check(name, getattr(self, name) >= 1, "1 or more", getattr(self, name))
+        chance = self.recurrent_dropout
+        _check("recurrent_dropout", 0 <= chance < 1, "at least 0 and below 1", chance)
+        _check("vocabulary", self.vocabulary >= 0, "0 or more", self.vocabulary)
+        _form(self.tokens, self.steps)
+
+    @property
+    def form(self) -> TokenForm:
+        """What it reads and writes."""
+        return _form(self.tokens, self.steps)
+
+
+RollSizes = BiaxialConfig | RollLSTMConfig | SigmoidLSTMConfig | RNNNADEConfig | Seq2SeqConfig
+"""Of networks for piano rolls."""
+
+TokenSizes = TokenLSTMConfig | NoteLSTMConfig
+"""Of models of tokens."""

@@ -12,25 +12,22 @@ import json
 import math
 import signal
 import time
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from fnmatch import fnmatch
-from functools import cached_property, partial
+from dataclasses import asdict, dataclass, fields, replace
+from functools import partial
 from pathlib import Path
 from threading import Event, current_thread, main_thread
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, runtime_checkable
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from cadenza import __version__
 from cadenza.architecture import ComposerConfig, MarkovConfig
-from cadenza.batches import EventBatches, RollBatches, Weighted, batches_of, moved
-from cadenza.checkpoint import OPENINGS, Checkpoint, load_checkpoint, load_tensors, save_checkpoint
-from cadenza.dataset import Prepared, prepare, prepare_as
+from cadenza.batches import EventBatches, RollBatches, TokenBatches, Weighted, batches_of, moved
+from cadenza.checkpoint import Checkpoint, Tensors, load_checkpoint, load_tensors, save_checkpoint
+from cadenza.counting import fit_markov
 from cadenza.engine.constraints import Constraints
 from cadenza.engine.generate import Span, sequence_of, stream
 from cadenza.engine.network import NumpyComposer
@@ -39,12 +36,11 @@ from cadenza.errors import CadenzaError
 from cadenza.files import atomic_path
 from cadenza.midi import write_midi
 from cadenza.models import MODELS
-from cadenza.models.markov import Markov
-from cadenza.models.roll_markov import RollMarkov
+from cadenza.models.rolls import RollBatch
 from cadenza.plot import curves
-from cadenza.recipe import Recipe, RollDataConfig, TrainingConfig
-from cadenza.representation.base import S
+from cadenza.recipe import Recipe, TrainingConfig
 from cadenza.representation.events import STEPS_PER_QUARTER, decode
+from cadenza.representation.pianoroll import KEYS
 from cadenza.sizes import RollMarkovConfig
 
 PUBLISHED: Final[dict[str, Callable[..., torch.optim.Optimizer]]] = {
@@ -84,6 +80,64 @@ def rate_factor(step: int, steps: int, config: TrainingConfig) -> float:
     return min(1.0, (step + 1) / max(1, config.warmup), (steps - step) / falling)
 
 
+@dataclass
+class Annealing:
+    """Lowers the rate where the training error has nearly stopped falling.
+
+    Source: Huang and Wu, "Deep Learning for Music", section 4, which gives no numbers.
+    """
+
+    factor: float = 1.0
+    """Share of the rate that is left."""
+    before: float = 0.0
+    """Mean training error up to the last validation, from the one before it; 0 before the first."""
+    error: float = 0.0
+    """Sum of the errors since then,"""
+    updates: float = 0.0
+    """of so many updates."""
+
+    def add(self, error: float) -> None:
+        """After every update."""
+        self.error += error
+        self.updates += 1
+
+    def settle(self, config: TrainingConfig) -> None:
+        """At every validation."""
+        mean = self.error / max(1.0, self.updates)
+        if 0 < self.before < mean / (1 - config.anneal_below):
+            self.factor *= config.anneal
+        self.before, self.error, self.updates = mean, 0.0, 0.0
+
+
+LEAST_WRONG: Final = 1e-9
+"""Chances of being wrong below it weigh as much: powers below 1 have no slope at 0."""
+
+
+def losses(log_probabilities: Tensor, batch: Weighted, config: TrainingConfig) -> Tensor:
+    """What each field adds to the loss: nats, (batch, time, fields).
+
+    With focal loss the nats of a roll's cells are weighed: -alpha (1 - p)^gamma log p of a cell that sounds,
+    where p is the chance it was given, and -(1 - alpha) (1 - p)^gamma log p of a silent one. Other fields,
+    such as velocities, count as they are. Source: T.-Y. Lin et al., "Focal Loss for Dense Object Detection".
+    """
+    nats = -log_probabilities
+    if not (config.focal and isinstance(batch, RollBatch)):
+        return nats
+    cells, others = nats[..., :KEYS], nats[..., KEYS:]
+    wrong = -torch.expm1(-cells)
+    shares = torch.where(batch.next_rows > 0, config.focal_alpha, 1 - config.focal_alpha)
+    weighed = shares * wrong.clamp(min=LEAST_WRONG) ** config.focal_gamma * cells
+    return torch.cat([weighed, others], -1)
+
+
+@runtime_checkable
+class Scheduled(Protocol):
+    """A model that trains otherwise as training goes on."""
+
+    progress: float
+    """Share of the training that is done: set before every step."""
+
+
 @dataclass(frozen=True)
 class Validation:
     """Of each corpus's held-out batches, by its name."""
@@ -120,14 +174,6 @@ def clip(model: nn.Module, config: TrainingConfig) -> float:
     return max(float(nn.utils.clip_grad_norm_([p], config.clip)) for p in model.parameters())
 
 
-class Counted(Protocol):
-    """A model that is fitted by counting."""
-
-    def tensors(self) -> Mapping[str, NDArray[Any]]:
-        """Its counts under names."""
-        ...
-
-
 class Run:
     """A model in training, with all that a checkpoint of it must hold."""
 
@@ -137,18 +183,22 @@ class Run:
             raise CadenzaError("training.device: there is no GPU here that torch could use; say cpu")
         torch.set_num_threads(config.threads)
         torch.manual_seed(config.seed)
+        self.batches: EventBatches | RollBatches | TokenBatches = batches_of(recipe)
+        recipe = replace(recipe, sizes=self.batches.sizes)
         self.recipe, self.folder = recipe, folder
-        self.batches: EventBatches | RollBatches = batches_of(recipe)
         self.model: nn.Module = MODELS[recipe.model].build(recipe.sizes).to(config.device)
         self.optimisers = make_optimisers(self.model, config)
         if config.epochs and not self.batches.epoch:
             raise CadenzaError("training.epochs needs data that are read in epochs: data.order")
+        if config.focal and not isinstance(self.batches, RollBatches):
+            raise CadenzaError(f"training.focal weighs the cells of piano rolls: {recipe.model} draws none")
         self.steps = config.epochs * self.batches.epoch or config.steps
         self.validate_every = self.batches.epoch if config.epochs else config.validate_every
         self.keep = {k * (self.batches.epoch if config.epochs else 1) for k in config.keep}
         self.step, self.notes, self.best, self.since = 0, 0, math.inf, 0
         self.valid: dict[str, float] = {}
         self.seconds = 0.0
+        self.annealing = Annealing()
         if (folder / "last" / "model.json").exists():
             self._resume()
         elif config.init:
@@ -195,6 +245,8 @@ class Run:
         self.step, self.notes, self.valid = checkpoint.step, checkpoint.notes, checkpoint.valid
         self.best, self.since = checkpoint.progress["best"], int(checkpoint.progress["since"])
         self.seconds = checkpoint.progress["seconds"]
+        kept = {f.name for f in fields(Annealing)} & set(checkpoint.progress)
+        self.annealing = Annealing(**{name: checkpoint.progress[name] for name in kept})
 
     def save(self, name: str) -> None:
         """Writes the checkpoint `last` (to go on from) or `best` (weights only)."""
@@ -206,34 +258,20 @@ class Run:
             step=self.step,
             notes=self.notes,
             valid=self.valid,
-            progress={"best": self.best, "since": self.since, "seconds": round(self.seconds, 1)},
+            progress={"best": self.best, "since": self.since, "seconds": round(self.seconds, 1)}
+            | asdict(self.annealing),
             version=__version__,
         )
-        groups = {"weights": {k: v.detach().cpu().numpy() for k, v in self.model.state_dict().items()}}
-        if self.openings:
-            groups[OPENINGS] = self.openings
+        groups: dict[str, Tensors] = {
+            "weights": {k: v.detach().cpu().numpy() for k, v in self.model.state_dict().items()}
+        }
+        groups |= self.batches.groups
         if name == "last":
             groups["optimiser"] = _optimiser_tensors(self.optimisers)
         save_checkpoint(self.folder / name, checkpoint, groups)
 
-    @cached_property
-    def openings(self) -> dict[str, NDArray[np.uint8]]:
-        """Steps with which pieces can begin; none of a model of events, which begins on its own."""
-        if not isinstance(self.batches, RollBatches):
-            return {}
-        drawn = (
-            self.batches.draw(step) for step in range(min(self.batches.epoch or OPENINGS_KEPT, OPENINGS_KEPT))
-        )
-        return openings_of(
-            (rows, velocities, positions)
-            for batch in drawn
-            for rows, velocities, positions in zip(
-                batch.rows.numpy(), batch.velocities.numpy(), batch.positions.numpy(), strict=True
-            )
-        )
-
     def advance(self) -> float:
-        """One optimiser step; the mean loss of its batch in nats a row.
+        """One optimiser step; the mean loss of its batch in nats a row, weighed where the loss is focal.
 
         Raises CadenzaError, and changes no weight, where the loss or its gradient is no number.
         """
@@ -241,12 +279,16 @@ class Run:
         # What dropout draws depends on the step alone, so that a run that is taken up again draws the same.
         torch.manual_seed(config.seed * STEPS_APART + self.step)
         for group in (g for optimiser in self.optimisers for g in optimiser.param_groups):
-            group["lr"] = group["initial_lr"] * rate_factor(self.step, self.steps, config)
+            group["lr"] = (
+                group["initial_lr"] * rate_factor(self.step, self.steps, config) * self.annealing.factor
+            )
+        if isinstance(self.model, Scheduled):
+            self.model.progress = self.step / self.steps
         batch = moved(self.batches.draw(self.step), config.device)
         with torch.autocast(config.device, torch.bfloat16, enabled=config.precision == "bfloat16"):
             log_probabilities = self.model(batch)
         rows = batch.weight.sum()
-        total = -(log_probabilities.sum(-1) * batch.weight).sum()
+        total = (losses(log_probabilities, batch, config).sum(-1) * batch.weight).sum()
         (total if config.loss == "sum" else total / rows).backward()
         loss = float(total.detach() / rows)
         if not math.isfinite(loss + clip(self.model, config)):
@@ -259,10 +301,12 @@ class Run:
             optimiser.zero_grad(set_to_none=True)
         self.step += 1
         self.notes += int(rows)
+        self.annealing.add(loss)
         return loss
 
     def check(self) -> dict[str, Any]:
         """Validates; keeps the best; lets it play. What the log says of it."""
+        self.annealing.settle(self.recipe.training)
         validation = validate(self.model, self.batches.held_out, self.recipe.training.device)
         self.valid = validation.nats
         mean = sum(self.valid.values()) / len(self.valid)
@@ -272,7 +316,7 @@ class Run:
             self.save("best")
         if isinstance(self.recipe.sizes, ComposerConfig):
             self.play(self.recipe.sizes)
-        exact = {"exact": validation.exact} if self.batches.unit == "step" else {}
+        exact = {"exact": validation.exact} if self.batches.unit != "note" else {}
         return {"valid": self.valid} | exact
 
     def play(self, sizes: ComposerConfig) -> None:
@@ -294,28 +338,6 @@ class Run:
             )
             score = decode(sequence_of(list(notes), "metrical"))
             write_midi(score, self.folder / "samples" / f"{self.step:06d}-{style}.mid")
-
-
-OPENINGS_KEPT: Final = 64
-
-
-def openings_of(
-    stretches: Iterable[tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.int16]]],
-) -> dict[str, NDArray[np.uint8]]:
-    """Of stretches of rolls (rows, velocities, positions) the first step each that can begin a piece.
-
-    In it a note begins, and a bar where there are bars.
-    """
-    rows: list[NDArray[np.uint8]] = []
-    velocities: list[NDArray[np.uint8]] = []
-    for row, velocity, position in stretches:
-        fit = (row == row.max()).any(1) & (row > 0).any(1) & ((position == 0) | (position < 0).all())
-        if fit.any():
-            rows.append(row[fit.argmax()])
-            velocities.append(velocity[fit.argmax()])
-        if len(rows) == OPENINGS_KEPT:
-            break
-    return {"rows": np.array(rows), "velocities": np.array(velocities)} if rows else {}
 
 
 STEPS_APART: Final = 1 << 24
@@ -400,60 +422,6 @@ def deferred_interrupt() -> Generator[Event]:
         yield asked
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-def fit_markov(recipe: Recipe, folder: Path, on_event: Callable[[dict[str, Any]], None] | None) -> None:
-    """Counts the training splits, validates and writes the checkpoint `best`; there is nothing to resume."""
-    sizes = recipe.sizes
-    if isinstance(sizes, RollMarkovConfig):
-        rolls = [prepare_as(sizes.roll, name) for name in recipe.data.corpora]
-        fit = partial(RollMarkov.fit, sizes)
-        _count(recipe, folder, on_event, rolls, fit=fit, score=RollMarkov.smoothed)
-    else:
-        events = [prepare(name) for name in recipe.data.corpora]
-        score = partial(Markov.log_probabilities, style=None)
-        _count(recipe, folder, on_event, events, fit=Markov.fit, score=score)
-
-
-def _count(
-    recipe: Recipe,
-    folder: Path,
-    on_event: Callable[[dict[str, Any]], None] | None,
-    corpora: Sequence[Prepared[S]],
-    *,
-    fit: Callable[[Iterable[S]], Counted],
-    score: Callable[[Any, S], NDArray[np.float64]],
-) -> None:
-    """`fit_markov` for sequences of one kind: `fit` makes the model of some, `score` their likelihood."""
-    names = recipe.data.pieces if isinstance(recipe.data, RollDataConfig) else "*"
-    pieces = {
-        split: [(c, p) for c in corpora for p in c.side(split) if fnmatch(p.name, names)]
-        for split in ("train", "valid")
-    }
-    if not (pieces["train"] and pieces["valid"]):
-        raise CadenzaError(f"no pieces to count: none of {', '.join(recipe.data.corpora)} matches {names!r}")
-    begun = time.perf_counter()
-    model = fit(c.sequence(piece) for c, piece in pieces["train"])
-    valid: dict[str, float] = {}
-    for corpus in corpora:
-        sequences = [corpus.sequence(piece) for c, piece in pieces["valid"] if c is corpus]
-        nats = -sum(float(score(model, s).sum()) for s in sequences)
-        valid[corpus.name] = round(nats / max(1, sum(map(len, sequences))), 4)
-    notes = sum(piece.rows for _, piece in pieces["train"])
-    checkpoint = Checkpoint(
-        model=recipe.model,
-        sizes=asdict(recipe.sizes),
-        corpora={c.name: c.digest for c in corpora},
-        step=1,
-        notes=notes,
-        valid=valid,
-        version=__version__,
-    )
-    save_checkpoint(folder / "best", checkpoint, {"weights": model.tensors()})
-    if on_event:
-        loss = sum(valid.values()) / len(valid)
-        seconds = round(time.perf_counter() - begun, 1)
-        on_event({"step": 1, "loss": round(loss, 4), "notes": notes, "valid": valid, "seconds": seconds})
 
 
 def plot_log(folder: Path) -> None:

@@ -57,20 +57,31 @@ class _Chooser:
     recent: deque[int] = field(default_factory=lambda: deque[int](maxlen=REMEMBERED))
     must: int = -1
     """The key that has to sound in this step; -1 for none."""
+    single: bool = False
+    """Whether no second key is drawn in a step."""
+    chosen: bool = False
+    """Whether one was, in this step."""
 
     def begin(self) -> None:
         """Before each step."""
         keys = np.flatnonzero(self.allowed & (self.until <= self.step))
         overdue = self.silent >= self.rest and len(keys)
         self.must = int(keys[np.abs(keys - self.middle).argmin()]) if overdue else -1
+        self.chosen = False
 
     def __call__(self, field_index: int, logits: NDArray[np.float32]) -> int:
         if field_index >= KEYS:
             return self.sampler.draw(logits)
         if self.until[field_index] > self.step:
             return HELD
-        if not self.allowed[field_index]:
+        if not self.allowed[field_index] or (self.single and self.chosen):
             return SILENT
+        symbol = self._cell(field_index, logits)
+        self.chosen |= symbol != SILENT
+        return symbol
+
+    def _cell(self, field_index: int, logits: NDArray[np.float32]) -> int:
+        """What a key does that is free to sound."""
         logits = logits.copy()
         if self.sounding[field_index] >= self.span.longest:
             logits[HELD] = -np.inf
@@ -123,6 +134,7 @@ def stream_steps(
         until=np.zeros(KEYS, np.int64) if until is None else until,
         struck=STRUCK if form.articulated else HELD,
         step=span.begin,
+        single=form.voices != "all",
     )
     if prompt is not None and prompt.rows.any():
         *_, last = np.flatnonzero(prompt.rows.any(1)).tolist()
@@ -144,7 +156,8 @@ def roll_of(drawn: Sequence[Row], form: PianoRoll, held: NDArray[np.bool_] | Non
         rows = np.where(held, np.uint8(SILENT), rows)
     velocities = np.zeros_like(rows)
     if symbols.shape[1] > KEYS:
-        velocities[:] = np.where(rows == STRUCK, VELOCITY.decode(symbols[:, KEYS:]), 0)
+        told = rows == STRUCK if form.articulated else rows > 0
+        velocities[:] = np.where(told, VELOCITY.decode(symbols[:, KEYS:]), 0)
     return RollSequence(rows, velocities, np.full(len(rows), NO_POSITION, np.int16), form)
 
 

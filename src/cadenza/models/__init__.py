@@ -7,9 +7,30 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from cadenza.architecture import ComposerConfig, EventLSTMConfig, MarkovConfig
-from cadenza.sizes import BiaxialConfig, RollLSTMConfig, RollMarkovConfig
+from cadenza.sizes import (
+    BiaxialConfig,
+    NoteLSTMConfig,
+    RNNNADEConfig,
+    RollLSTMConfig,
+    RollMarkovConfig,
+    Seq2SeqConfig,
+    SigmoidLSTMConfig,
+    TokenLSTMConfig,
+    TokenSizes,
+)
 
-Sizes = ComposerConfig | EventLSTMConfig | MarkovConfig | RollLSTMConfig | BiaxialConfig | RollMarkovConfig
+Sizes = (
+    ComposerConfig
+    | EventLSTMConfig
+    | MarkovConfig
+    | RollLSTMConfig
+    | BiaxialConfig
+    | RollMarkovConfig
+    | SigmoidLSTMConfig
+    | RNNNADEConfig
+    | Seq2SeqConfig
+    | TokenSizes
+)
 
 
 @dataclass(frozen=True)
@@ -18,7 +39,7 @@ class Kind:
 
     sizes: type[Sizes]
     """The class of its sizes."""
-    data: Literal["events", "rolls"]
+    data: Literal["events", "rolls", "tokens"]
     """What it is a distribution over."""
     build: Callable[[Any], Any]
     """Makes one from its sizes, with random weights."""
@@ -40,6 +61,18 @@ def _counted(_: MarkovConfig | RollMarkovConfig) -> Any:
     raise TypeError("a Markov model is fitted, not built")
 
 
+def _note_lstm(sizes: NoteLSTMConfig) -> Any:
+    from cadenza.models.note_lstm import NoteLSTM
+
+    return NoteLSTM(sizes)
+
+
+def _token_lstm(sizes: TokenLSTMConfig) -> Any:
+    from cadenza.models.token_lstm import TokenLSTM
+
+    return TokenLSTM(sizes)
+
+
 def _biaxial(sizes: BiaxialConfig) -> Any:
     from cadenza.models.biaxial import Biaxial
 
@@ -52,12 +85,35 @@ def _roll_lstm(sizes: RollLSTMConfig) -> Any:
     return RollLSTM(sizes)
 
 
+def _sigmoid_lstm(sizes: SigmoidLSTMConfig) -> Any:
+    from cadenza.models.sigmoid_lstm import SigmoidLSTM
+
+    return SigmoidLSTM(sizes)
+
+
+def _rnn_nade(sizes: RNNNADEConfig) -> Any:
+    from cadenza.models.rnn_nade import RNNNADE
+
+    return RNNNADE(sizes)
+
+
+def _seq2seq_gru(sizes: Seq2SeqConfig) -> Any:
+    from cadenza.models.seq2seq_gru import Seq2SeqGRU
+
+    return Seq2SeqGRU(sizes)
+
+
 MODELS: Final[dict[str, Kind]] = {
     "composer": Kind(ComposerConfig, "events", _composer),
     "event_lstm": Kind(EventLSTMConfig, "events", _event_lstm),
     "markov": Kind(MarkovConfig, "events", _counted),
     "biaxial": Kind(BiaxialConfig, "rolls", _biaxial),
     "roll_lstm": Kind(RollLSTMConfig, "rolls", _roll_lstm),
+    "sigmoid_lstm": Kind(SigmoidLSTMConfig, "rolls", _sigmoid_lstm),
+    "rnn_nade": Kind(RNNNADEConfig, "rolls", _rnn_nade),
+    "seq2seq_gru": Kind(Seq2SeqConfig, "rolls", _seq2seq_gru),
+    "note_lstm": Kind(NoteLSTMConfig, "tokens", _note_lstm),
+    "token_lstm": Kind(TokenLSTMConfig, "tokens", _token_lstm),
     "roll_markov": Kind(RollMarkovConfig, "rolls", _counted),
 }
 """What `name` under `[model]` of a recipe can be."""

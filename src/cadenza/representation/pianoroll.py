@@ -14,7 +14,8 @@ Laws. Articulated: `decode(encode(s, form)) == quantise(s, form)`, where quantis
 nearest step (halves up), makes every note last at least a step, keeps of two notes of one key and onset the
 longer and louder, and ends a note where its key is struck again. Binary: `encode(decode(r), form) == r`, and
 what is lost is which of a key's successive steps are one note. Lost in either: tempo, tracks, channels,
-pedal. A model may draw HELD for a key that was silent: `decode` begins a note there.
+pedal. A model may draw HELD for a key that was silent: `decode` begins a note there. So it does in a skyline
+where a higher key falls silent above one that is held; what the skyline drops is lost to both laws.
 """
 
 from __future__ import annotations
@@ -43,6 +44,9 @@ LONGEST: Final = 1 << 20
 VICINITY: Final = 12
 """Semitones below and above a key whose state is among its attributes."""
 
+Voices = Literal["all", "one", "highest"]
+"""Keys that may sound at once: all; one, so that chords are an error; or of all only the highest."""
+
 
 @dataclass(frozen=True)
 class PianoRoll(Representation["RollSequence"]):
@@ -54,6 +58,8 @@ class PianoRoll(Representation["RollSequence"]):
     """The unit. Seconds are for pieces played freely, which have no bars."""
     articulated: bool = True
     """Whether being struck is told apart from being held."""
+    voices: Voices = "all"
+    """highest: of each step only the highest key that sounds (the skyline); one: chords are refused."""
 
     @property
     def symbols(self) -> int:
@@ -108,9 +114,10 @@ class RollSequence:
 def encode(score: Score, form: PianoRoll) -> RollSequence:
     """The roll of the pitched notes of a score, up to its end.
 
-    Raises CadenzaError where no note lies on the piano's keys, and for scores over LONGEST steps.
+    Raises CadenzaError where no note lies on the piano's keys, for scores over LONGEST steps, and for chords
+    in a form of one voice.
     """
-    notes, first, last = _on_grid(score, form)
+    notes, first, last = notes_on_grid(score, form)
     length = _length(score, last, form)
     if length > LONGEST:
         raise CadenzaError(f"its roll would be {length} steps long, over {LONGEST}: is its division right?")
@@ -125,7 +132,25 @@ def encode(score: Score, form: PianoRoll) -> RollSequence:
         velocities[a:b, key] = velocity
     if not form.articulated:
         rows = (rows > 0).astype(np.uint8)
-    return RollSequence(rows, velocities, positions_of(score, length, form), form)
+    roll = RollSequence(rows, velocities, positions_of(score, length, form), replace(form, voices="all"))
+    return in_voices(roll, form.voices)
+
+
+def in_voices(roll: RollSequence, voices: Voices) -> RollSequence:
+    """A roll of all keys that sound in another form's voices. Raises CadenzaError for chords in one voice."""
+    sounding = roll.rows > 0
+    form = replace(roll.form, voices=voices)
+    if voices == "one" and (chords := sounding.sum(1) > 1).any():
+        step = int(chords.argmax())
+        raise CadenzaError(
+            f"{sounding[step].sum()} keys sound at once in step {step + 1}, in a roll of one voice: "
+            'voices = "highest" keeps the highest'
+        )
+    if voices != "highest":
+        return replace(roll, form=form)
+    above = np.cumsum(sounding[:, ::-1], axis=1)[:, ::-1]
+    rows, velocities = (np.where(above == 1, array, np.uint8(0)) for array in (roll.rows, roll.velocities))
+    return replace(roll, rows=rows, velocities=velocities, form=form)
 
 
 def decode(sequence: RollSequence, *, qpm: float = 120.0, velocity: int = 80) -> Score:
@@ -171,7 +196,7 @@ def notes_of(sequence: RollSequence, velocity: int = 80) -> Notes:
 
 def quantise(score: Score, form: PianoRoll) -> Score:
     """The score that `decode(encode(score, form))` is, made note by note."""
-    notes, first, last = _on_grid(score, form)
+    notes, first, last = notes_on_grid(score, form)
     moved = notes.copy()
     step = ticks_per_step(form)
     moved["start"], moved["end"] = np.rint(first * step), np.rint(last * step)
@@ -205,9 +230,14 @@ def ticks_of(score: Score, steps: NDArray[np.integer], form: PianoRoll) -> NDArr
     return score.ticks(steps / form.steps)
 
 
-def _on_grid(score: Score, form: PianoRoll) -> tuple[Notes, NDArray[np.int64], NDArray[np.int64]]:
-    """Distinct notes by onset, with their first steps and the steps after their last."""
-    notes = score.pitched_notes
+def notes_on_grid(
+    score: Score, form: PianoRoll, notes: Notes | None = None
+) -> tuple[Notes, NDArray[np.int64], NDArray[np.int64]]:
+    """Distinct notes by onset, with their first steps and the steps after their last; all, or some of them.
+
+    Raises CadenzaError where no note lies on the piano's keys.
+    """
+    notes = score.pitched_notes if notes is None else notes
     notes = notes[(notes["pitch"] >= LOWEST) & (notes["pitch"] < LOWEST + KEYS)]
     if not len(notes):
         raise CadenzaError(events.why_empty(score))
@@ -222,10 +252,10 @@ def _on_grid(score: Score, form: PianoRoll) -> tuple[Notes, NDArray[np.int64], N
     longest = np.append(begins[1:], len(notes)) - 1
     kept = notes[begins].copy()
     kept["velocity"] = np.maximum.reduceat(notes["velocity"], begins)
-    return kept, first[begins], _until_restruck(first[begins], last[longest], kept["pitch"])
+    return kept, first[begins], until_restruck(first[begins], last[longest], kept["pitch"])
 
 
-def _until_restruck(
+def until_restruck(
     first: NDArray[np.int64], last: NDArray[np.int64], pitches: NDArray[np.integer]
 ) -> NDArray[np.int64]:
     """Ends of notes, cut where the same key is struck again."""
@@ -301,10 +331,13 @@ class Segments:
 
 
 def segment(sequence: RollSequence, first: int, length: int) -> Segments:
-    """The `length` draws of a piece from step `first` on (a batch of one), padded after its end."""
+    """The `length` draws of a piece from step `first` on (a batch of one), padded after its end.
+
+    A negative `first` pads with silence before its beginning.
+    """
     drawn = np.arange(first, first + length)
-    real = drawn < len(sequence)
-    after, before = np.minimum(drawn, len(sequence) - 1), np.clip(drawn - 1, 0, len(sequence) - 1)
+    real = (drawn >= 0) & (drawn < len(sequence))
+    after, before = (np.clip(at, 0, len(sequence) - 1) for at in (drawn, drawn - 1))
     known = (real & (drawn > 0))[:, None]
     return Segments(
         rows=np.where(known, sequence.rows[before], 0)[None],

@@ -1,0 +1,296 @@
+"""How each kind of model writes into a plan: note after note, step after step, or token after token."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cadenza.engine.generate import Drawn, Span, sequence_of, stream
+from cadenza.engine.steps import Row, joined, roll_of, stream_steps
+from cadenza.engine.words import stream_words
+from cadenza.errors import CadenzaError
+from cadenza.plans import LONGEST_BARS, Plan, Wish, last_pedal, playable, with_notes, within
+from cadenza.players import Model
+from cadenza.representation import events, pianoroll
+from cadenza.representation.events import NO_POSITION, STEPS_PER_QUARTER, EventSequence, Frame
+from cadenza.representation.pianoroll import KEYS, SILENT, PianoRoll, RollSequence, notes_of
+from cadenza.representation.tokens import Vocabulary, Voice
+from cadenza.score import SUSTAIN, Event, Notes, Score, Track, note_array
+from cadenza.sequence import Places
+
+DEFAULT_VELOCITY: Final = 80
+"""Of notes from nothing, by a model that draws no velocities."""
+
+HEARD: Final = 1024
+"""Steps of a prompt that a model of piano rolls hears: 64 bars of sixteenths, far more than it learnt from at
+a time."""
+
+HANDS: Final = 2
+"""Voices of a piece from nothing, where the voices of a piece are written one after the other."""
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What a model wrote."""
+
+    score: Score
+    """The plan's score and what was added to it."""
+    notes: Notes
+    """What was added."""
+    heard: int
+    """Notes of the prompt that the model took into account."""
+    seconds: float
+    """Spent on drawing."""
+
+
+def draft_of(wish: Wish, model: Model, frame: Frame, prompt: EventSequence | None, plan: Plan) -> Draft:
+    """What a model writes into a plan; without a prompt, from nothing."""
+    begun = time.perf_counter()
+    if isinstance(model.form, PianoRoll):
+        stretch = stretch_of(wish, model, model.form, frame.score, plan, continues=prompt is not None)
+        rows = list(draw_steps(wish, model, stretch))
+        seconds = time.perf_counter() - begun
+        heard = 0 if stretch.prompt is None else len(notes_of(stretch.prompt))
+        return Draft(*add_steps(frame.score, plan, stretch, rows), heard, seconds)
+    if isinstance(model.form, Vocabulary):
+        text = text_of(model, model.form, frame.score, plan, continues=prompt is not None)
+        tokens = list(draw_tokens(wish, model, text))
+        seconds = time.perf_counter() - begun
+        heard = sum(len(n) for voice in text.voices for n in text.vocabulary.form.notes(voice.words))
+        return Draft(*add_tokens(frame.score, plan, text, tokens), heard, seconds)
+    drawn = list(draw(wish, model, frame, prompt, plan))
+    seconds = time.perf_counter() - begun
+    heard = 0 if prompt is None else min(len(prompt), model.context or len(prompt))
+    return Draft(*add(frame, plan, drawn), heard, seconds)
+
+
+# --- By events ----------------------------------------------------------------------------------------------
+
+
+def draw(wish: Wish, model: Model, frame: Frame, prompt: EventSequence | None, plan: Plan) -> Iterator[Drawn]:
+    """The notes of a plan one after the other, as they are drawn."""
+    ticks = np.array([plan.begin, plan.end, plan.begin + plan.longest])
+    first, end, longest = (int(np.ceil(step - 1e-6)) for step in frame.steps(ticks))
+    if prompt is not None:
+        first = max(first, int(prompt.onsets[-1]) + 1)
+    places = places_in(frame, plan.end)
+    span = Span(first, max(end, first + 1), longest - first)
+    return stream(
+        model.sequence_model,
+        prompt,
+        wish.style,
+        places,
+        span,
+        constraints=wish.constraints,
+        sampling=wish.sampling,
+        seed=wish.seed,
+    )
+
+
+def places_in(frame: Frame, end: int) -> Places:
+    """Positions in the bars of a frame up to a tick and some bars beyond."""
+    if frame.grid == "free":
+        return lambda _: (NO_POSITION, 0)
+    ticks_per_step = frame.score.ticks_per_quarter / STEPS_PER_QUARTER
+    last = round((end - frame.origin) / ticks_per_step) + 8 * events.LONGEST_BAR
+    positions, bars = (column.tolist() for column in frame.places(np.arange(last)))
+    return lambda step: (positions[min(step, last - 1)], bars[min(step, last - 1)])
+
+
+def add(frame: Frame, plan: Plan, drawn: list[Drawn]) -> tuple[Score, Notes]:
+    """A frame's score with drawn notes added, and these notes."""
+    sequence = sequence_of(drawn, frame.grid)
+    notes = within(_without_overlaps(events.notes_in(frame, sequence, plan.channel)), plan)
+    earliest, was_down = last_pedal(frame.score)
+    pedal = [
+        replace(event, tick=max(min(event.tick, plan.end), earliest))
+        for event in events.pedal_events(frame, sequence, plan.channel, was_down)
+    ]
+    return with_notes(frame.score, notes, pedal, plan), notes
+
+
+def _without_overlaps(notes: Notes) -> Notes:
+    """Notes cut where the same pitch is struck again, which constraints to few pitches can bring about."""
+    notes = notes[np.lexsort((notes["start"], notes["pitch"]))].copy()
+    same = notes["pitch"][1:] == notes["pitch"][:-1]
+    notes["end"][:-1][same] = np.minimum(notes["end"][:-1][same], notes["start"][1:][same])
+    return note_array(notes)
+
+
+# --- By steps of a piano roll -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A plan in the steps of a piano roll, counted from the beginning of the score."""
+
+    form: PianoRoll
+    prompt: RollSequence | None
+    """What is heard of the prompt: its last HEARD steps."""
+    opening: RollSequence | None
+    """The step that a piece from nothing begins with."""
+    span: Span
+    """What is drawn; it begins after prompt or opening."""
+    rest: int
+    """Steps that may pass in silence: a bar."""
+    until: NDArray[np.int64]
+    """Step up to which the prompt holds each key: (88,)."""
+    positions: NDArray[np.int16]
+    """Of the score's steps in their bars."""
+    velocity: int
+    """Of notes for which the model draws none: as the prompt's, in the middle."""
+
+
+def stretch_of(
+    wish: Wish, model: Model, form: PianoRoll, score: Score, plan: Plan, *, continues: bool
+) -> Stretch:
+    """A plan in steps: from the step nearest to its beginning, but after the last onset, to that nearest to
+    its end. Raises CadenzaError where these are too many.
+    """
+    edges = np.array([plan.begin, plan.end, plan.begin + plan.longest])
+    begin, end, longest = pianoroll.steps_of(score, edges, form).tolist()
+    longest = max(1, longest - begin)
+    if end > pianoroll.LONGEST:
+        raise CadenzaError(f"that would be {end} steps of the model's piano roll, over {pianoroll.LONGEST}")
+    prompt, opening, until, velocity = None, None, np.zeros(KEYS, np.int64), DEFAULT_VELOCITY
+    if continues:
+        heard = playable(score)
+        begin = max(begin, int(pianoroll.steps_of(score, heard["start"].max(keepdims=True), form)[0]) + 1)
+        lasting = Track(note_array([]), end=plan.end)
+        # Keys that are held are held, also those that a model of one voice does not hear.
+        roll = pianoroll.encode(replace(score, tracks=(*score.tracks, lasting)), replace(form, voices="all"))
+        prompt = pianoroll.in_voices(roll.part(max(0, begin - HEARD), begin), form.voices)
+        until = begin + np.count_nonzero(roll.rows[begin:], axis=0)
+        velocity = int(np.median(heard["velocity"]))
+    elif model.openings is not None:
+        opening = _opening(model.openings, wish)
+        begin = 0 if opening is None else 1
+    end = max(end, begin + continues)
+    positions = pianoroll.positions_of(score, end, form)
+    span = Span(begin, end, longest)
+    return Stretch(form, prompt, opening, span, max(1, longest // LONGEST_BARS), until, positions, velocity)
+
+
+def _opening(openings: RollSequence, wish: Wish) -> RollSequence | None:
+    """One of the steps that begin a piece, without the keys that are not wanted; None if that leaves none."""
+    rows = np.where(wish.constraints.pitches, openings.rows, np.uint8(SILENT))
+    fit = np.flatnonzero(rows.any(1))
+    if not len(fit):
+        return None
+    # Not the stream of random numbers of the draws that follow.
+    (first,) = np.random.default_rng([wish.seed, 1]).choice(fit, 1).tolist()
+    velocities = np.where(rows > 0, openings.velocities, np.uint8(0))
+    return replace(openings, rows=rows, velocities=velocities, positions=np.zeros(len(rows), np.int16)).part(
+        first, first + 1
+    )
+
+
+def draw_steps(wish: Wish, model: Model, stretch: Stretch) -> Iterator[Row]:
+    """The steps of a stretch one after the other, as they are drawn."""
+    before = stretch.prompt if stretch.opening is None else stretch.opening
+    earlier = stretch.span.begin - (0 if before is None else len(before))
+    return stream_steps(
+        model.sequence_model,
+        before,
+        lambda step: (int(stretch.positions[earlier + step]), 0),
+        stretch.span,
+        stretch.form,
+        rest=stretch.rest,
+        until=stretch.until,
+        constraints=wish.constraints,
+        sampling=wish.sampling,
+        seed=wish.seed,
+    )
+
+
+def add_steps(score: Score, plan: Plan, stretch: Stretch, drawn: list[Row]) -> tuple[Score, Notes]:
+    """A score with the notes of drawn steps added, and these notes."""
+    first = stretch.span.begin
+    held = np.arange(first, first + len(drawn))[:, None] < stretch.until
+    roll = roll_of(drawn, stretch.form, held)
+    if stretch.opening is not None:
+        roll, first = joined(stretch.opening, roll), first - 1
+    notes = notes_of(roll, stretch.velocity).copy()
+    for edge in ("start", "end"):
+        notes[edge] = pianoroll.ticks_of(score, notes[edge] + first, stretch.form)
+    return _placed(score, plan, notes)
+
+
+def _placed(score: Score, plan: Plan, notes: Notes) -> tuple[Score, Notes]:
+    """A score with notes in ticks added on the plan's channel, the pedal lifted before them."""
+    notes = notes.copy()
+    # The nearest steps of begin and end may lie a little off them.
+    notes["start"] = notes["start"].clip(plan.begin, plan.end - 1)
+    notes["channel"] = plan.channel
+    notes = within(notes, plan)
+    earliest, was_down = last_pedal(score)
+    lift = Event(max(plan.begin, earliest), bytes([0xB0 | plan.channel, SUSTAIN, 0]))
+    return with_notes(score, notes, [lift] if was_down else [], plan), notes
+
+
+# --- By tokens ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Text:
+    """A plan in tokens."""
+
+    vocabulary: Vocabulary
+    voices: list[Voice]
+    """What is known of each voice."""
+    span: Span
+    """What is drawn, in steps of the form's clock from the beginning of the score."""
+    rest: int
+    """Steps that may pass in silence: a bar."""
+    velocity: int
+    """Of notes for which the tokens have none: as the prompt's, in the middle."""
+
+
+def text_of(model: Model, vocabulary: Vocabulary, score: Score, plan: Plan, *, continues: bool) -> Text:
+    """A plan in tokens; of a prompt, as much as the model is shown at a time."""
+    form = vocabulary.form
+    edges = np.array([plan.begin, plan.end, plan.begin + plan.longest])
+    begin, end, longest = pianoroll.steps_of(score, edges, form.clock).tolist()
+    rest = max(1, (longest - begin) // LONGEST_BARS)
+    if not continues:
+        voices = [Voice(np.zeros((0, form.width), np.uint8), 0)] * (1 if form.end is None else HANDS)
+        return Text(vocabulary, voices, Span(0, end), rest, DEFAULT_VELOCITY)
+    heard = playable(score)
+    begin = max(begin, int(pianoroll.steps_of(score, heard["start"].max(keepdims=True), form.clock)[0]) + 1)
+    voices = [replace(v, words=v.words[-model.context :]) for v in form.voices(score, begin)]
+    span = Span(begin, max(end, begin + 1))
+    return Text(vocabulary, voices, span, rest, int(np.median(heard["velocity"])))
+
+
+def draw_tokens(wish: Wish, model: Model, text: Text) -> Iterator[tuple[int, int]]:
+    """The tokens of a text as they are drawn, each with the number of its voice."""
+    return stream_words(
+        model.sequence_model,
+        text.vocabulary,
+        text.voices,
+        text.span,
+        rest=text.rest,
+        constraints=wish.constraints,
+        sampling=wish.sampling,
+        seed=wish.seed,
+    )
+
+
+def add_tokens(score: Score, plan: Plan, text: Text, drawn: list[tuple[int, int]]) -> tuple[Score, Notes]:
+    """A score with the notes of drawn tokens added, and these notes."""
+    form = text.vocabulary.form
+    parts: list[Notes] = []
+    for number, voice in enumerate(text.voices):
+        words = text.vocabulary.words[[token for of, token in drawn if of == number]]
+        for notes in form.notes(words, text.velocity) if len(words) else []:
+            # What came too soon waited for the beginning.
+            first = max(voice.at, text.span.begin - int(form.times(words[:1])[0][0]))
+            parts.append(notes.copy())
+            for edge in ("start", "end"):
+                parts[-1][edge] = pianoroll.ticks_of(score, notes[edge] + first, form.clock)
+    return _placed(score, plan, _without_overlaps(np.concatenate([note_array([]), *parts])))
