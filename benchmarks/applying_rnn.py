@@ -78,7 +78,7 @@ QUEUE = [
 
 GPU_QUEUE = [
     runs.on_gpu(
-        runs.Planned(f"{name}-{p}", f"{NAME}/{name}-0.0"), **{"model.dropout": p, "training.epochs": "40"}
+        runs.Planned(f"{name}-{p}", f"{NAME}/{name}-0.0"), {"model.dropout": p, "training.epochs": "40"}
     )
     for name in SETS
     for p in ("0.4", "0.2", "0.0", "0.1", "0.3", "0.5")

@@ -63,9 +63,9 @@ def seeds(name: str, recipe: str, count: int, **changes: str) -> list[Planned]:
     ]
 
 
-def on_gpu(run: Planned, **changes: str) -> Planned:
+def on_gpu(run: Planned, changes: dict[str, str]) -> Planned:
     """The same run on a GPU, under a name of its own."""
-    return replace(run, name=f"gpu-{run.name}", changes={**run.changes, "training.device": "cuda", **changes})
+    return replace(run, name=f"gpu-{run.name}", changes=run.changes | {"training.device": "cuda"} | changes)
 
 
 def work_off(paper: str, runs: Sequence[Planned], minutes: float | None = None) -> None:

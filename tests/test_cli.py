@@ -324,5 +324,26 @@ sys.meta_path.insert(0, Interrupts())"""
     assert files(tmp_path) == {"in.mid"}
 
 
+def test_compose_from_a_random_place_of_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "tunes").mkdir()
+    for i in range(3):
+        write_midi(Score.from_notes(ROWS, qpm=70 + i), tmp_path / "tunes" / f"{i}.mid")
+    (tmp_path / "tunes" / "broken.mid").write_bytes(b"no MIDI")
+    arguments = ("compose", "--from", "tunes", "--bars", "4", "--seed", "5", "-o")
+    for name in ("one.mid", "two.mid"):
+        assert cadenza(*arguments, name, folder=tmp_path).returncode == 0
+    assert (tmp_path / "one.mid").read_bytes() == (tmp_path / "two.mid").read_bytes()
+    take = read_midi(tmp_path / "one.mid")
+    assert round(take.tempos[0].qpm) in (70, 71, 72)
+    assert 0 <= take.notes["start"].min() < 1920
+    assert take.notes["end"].max() <= 4 * 1920
+    fails(cadenza("compose", "--from", "tunes", "--metre", "3/4", folder=tmp_path), "--from", "--metre")
+    fails(cadenza("compose", "--from", "absent", folder=tmp_path), "no corpus or folder named 'absent'")
+    for path in (tmp_path / "tunes").glob("[0-9].mid"):
+        path.write_bytes(b"no MIDI either")
+    fails(cadenza(*arguments, "x.mid", folder=tmp_path), "tunes: no piece could be read of the 4")
+    assert not (tmp_path / "x.mid").exists()
+
+
 def test_the_defaults_are_those_of_the_engine(tmp_path: Path) -> None:
     assert f"{Sampling().top_p}" in cadenza("continue", "--help", folder=tmp_path).stdout

@@ -13,7 +13,7 @@ import torch
 from cadenza.checkpoint import Checkpoint, save_checkpoint
 from cadenza.compose import Wish, generate
 from cadenza.errors import CadenzaError
-from cadenza.models import MODELS
+from cadenza.models import MODELS, rnn_nade
 from cadenza.models.rnn_nade import Nade
 from cadenza.models.rolls import RollBatch, RollModel
 from cadenza.players import load_model
@@ -214,6 +214,16 @@ def test_a_bar_can_be_learnt_by_heart(name: str) -> None:
         nats.backward()
         optimiser.step()
     assert nats.item() < 0.1
+
+
+@pytest.mark.parametrize("name", NADES)
+def test_it_makes_no_difference_how_many_frames_are_scored_at_once(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, piece = built(name), random_piece()
+    expected = model.log_probabilities(piece, None)
+    monkeypatch.setattr(rnn_nade, "FRAMES", 4)
+    assert model.log_probabilities(piece, None) == pytest.approx(expected, abs=1e-5)
 
 
 def test_dropped_units_are_those_of_training_alone() -> None:

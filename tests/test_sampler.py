@@ -83,6 +83,7 @@ def test_logits_are_left_as_they_were() -> None:
         ({"top_p": 1.1}, "top-p must be above 0"),
         ({"top_k": -1}, "top-k must be 0"),
         ({"repetition_penalty": 0.5}, "repetition penalty must be from 1 to 10"),
+        ({"greedy": 1.5}, "greedy share must be from 0 to 1"),
     ],
 )
 def test_values_out_of_range(values: dict[str, Any], message: str) -> None:
@@ -115,3 +116,13 @@ def test_draws_are_those_of_the_definition() -> None:
         mark = random.random() * cumulative[kept - 1]
         expected = next(symbol for symbol, mass in zip(order, cumulative, strict=True) if mass > mark)
         assert sampler.draw(logits) == expected
+
+
+def test_a_greedy_share_takes_the_likeliest_as_often() -> None:
+    """Of four symbols as likely as each other but for a hair, half of the draws and a quarter of the others."""
+    logits = np.array([0.0, 1e-6, 0.0, 0.0], np.float32)
+    sampler = Sampler(Sampling(top_p=1.0, greedy=0.5), 1)
+    drawn = np.bincount([sampler.draw(logits) for _ in range(8000)], minlength=4) / 8000
+    assert drawn == pytest.approx([0.125, 0.625, 0.125, 0.125], abs=0.02)
+    always = Sampler(Sampling(top_p=1.0, greedy=1.0), 1)
+    assert {always.draw(logits) for _ in range(50)} == {1}

@@ -103,6 +103,7 @@ TopK = Annotated[int, typer.Option("--top-k", help="Draw among so many of the li
 Penalty = Annotated[
     float, typer.Option("--repetition-penalty", help="1 to 10: above 1, recent pitches are less likely.")
 ]
+Greedy = Annotated[float, typer.Option(help="0 to 1: share of the draws that take the likeliest.")]
 Key = Annotated[str | None, typer.Option(help='Only pitches of a key, such as "C minor" or "F# major".')]
 Range = Annotated[str | None, typer.Option(help="Only pitches from one to another, such as C3-C6.")]
 Style = Annotated[
@@ -130,6 +131,7 @@ def continue_(
     top_p: TopP = 0.94,
     top_k: TopK = 0,
     repetition_penalty: Penalty = 1.0,
+    greedy: Greedy = 0.0,
     key: Key = None,
     pitch_range: Annotated[str | None, typer.Option("--range", help="Only pitches such as C3-C6.")] = None,
     style: Style = None,
@@ -154,7 +156,7 @@ def continue_(
         seed,
         style,
         compose.Constraints.parse(key, pitch_range),
-        compose.Sampling(temperature, top_p, top_k, repetition_penalty),
+        compose.Sampling(temperature, top_p, top_k, repetition_penalty, greedy),
     )
     score = read_midi(prompt)
     _named(prompt, lambda: compose.hear(score))
@@ -175,13 +177,20 @@ def compose(
     tempo: Annotated[
         float | None, typer.Option(help="Quarter notes a minute, 10 to 480; by default the style's.")
     ] = None,
-    metre: Annotated[str, typer.Option(help="Time signature, such as 4/4, 3/4 or 6/8.")] = "4/4",
+    metre: Annotated[
+        str | None, typer.Option(help="Time signature, such as 3/4 or 6/8; by default 4/4.")
+    ] = None,
+    corpus: Annotated[
+        str | None,
+        typer.Option("--from", help="Go on from a random place in a corpus or folder, and leave that out."),
+    ] = None,
     seed: Seed = 1,
     takes: Takes = 1,
     temperature: Temperature = 1.0,
     top_p: TopP = 0.94,
     top_k: TopK = 0,
     repetition_penalty: Penalty = 1.0,
+    greedy: Greedy = 0.0,
     key: Key = None,
     pitch_range: Annotated[str | None, typer.Option("--range", help="Only pitches such as C3-C6.")] = None,
     model: ModelName = "composer",
@@ -194,6 +203,8 @@ def compose(
     """Compose a piece from nothing.
 
     [bold]cadenza compose --style pop --bars 16 --tempo 96 -o out.mid --wav --png[/bold]
+
+    [bold]cadenza compose --model note_lstm --from pop909[/bold]
     """
     from cadenza import compose
 
@@ -202,12 +213,22 @@ def compose(
         seed,
         style,
         compose.Constraints.parse(key, pitch_range),
-        compose.Sampling(temperature, top_p, top_k, repetition_penalty),
+        compose.Sampling(temperature, top_p, top_k, repetition_penalty, greedy),
     )
-    signature = _metre(metre)
+    if corpus is not None and (tempo is not None or metre is not None):
+        raise CadenzaError(
+            "with --from, tempo and metre are the corpus's: leave --tempo and --metre out"
+        )
+    signature = _metre(metre or "4/4")
     writer = _Writer(_take_paths(out_file, takes), soundfont, wav=wav, mp3=mp3, png=png)
     player = compose.load_model(model)
-    _compose(lambda w: compose.generate(w, tempo=tempo, metre=signature, model=player), wish, writer, as_json)
+
+    def take(one: Any) -> Any:
+        if corpus is not None:
+            return compose.generate_after(corpus, one, model=player)
+        return compose.generate(one, tempo=tempo, metre=signature, model=player)
+
+    _compose(take, wish, writer, as_json)
 
 
 def _metre(text: str) -> tuple[int, int]:

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from cadenza.corpus import excerpt
 from cadenza.drafts import draft_of
 from cadenza.engine.constraints import Constraints
 from cadenza.engine.sampler import Sampling
@@ -32,6 +33,7 @@ __all__ = [
     "Wish",
     "continue_",
     "generate",
+    "generate_after",
     "hear",
     "load_model",
     "model_folders",
@@ -45,6 +47,9 @@ DEFAULT_TEMPOS: Final = {"pop": 84.0, "classical": 108.0, "chorale": 80.0}
 LONGEST_METRE: Final = 8
 """Whole notes in a bar of a prompt. The longest metres in use have four (4/1, 8/2); beyond eight the file is
 damaged, and a few bars of it would be an hour of music. The composer tells bars of up to two apart."""
+
+EXCERPT_BARS: Final = 8
+"""Of a corpus, before what `generate_after` composes."""
 
 STYLE_NOTES: Final = 256
 """Notes of a prompt from which its style is told."""
@@ -117,6 +122,18 @@ def continue_(score: Score, wish: Wish, *, model: Model | None = None) -> Take:
         wish = replace(wish, style=likeliest_style(model.sequence_model, prompt))
     take = _take(wish, model, frame, prompt, plan(frame.score, wish.bars))
     return replace(take, score=replace(take.score, time_signatures=score.time_signatures))
+
+
+def generate_after(corpus: str, wish: Wish, *, model: Model | None = None) -> Take:
+    """Composes on from a random place in a corpus (a name or a folder), which is left out of the take.
+
+    The place follows from the wish's seed. Raises CadenzaError as `corpus.excerpt` does.
+    """
+    prompt = excerpt(corpus, wish.seed, EXCERPT_BARS)
+    take = continue_(replace(prompt, midi_format=1), wish, model=model)
+    *_, added = take.score.tracks
+    score = replace(take.score, tracks=(added,)).crop(take.prompt_end, added.length + 1)
+    return replace(take, score=score, prompt_end=0, added=score.notes)
 
 
 def hear(score: Score) -> tuple[Frame, EventSequence]:

@@ -511,6 +511,10 @@ CORPORA: Final[dict[str, Corpus]] = {
 """Every corpus that Cadenza knows by name."""
 
 
+TRIED: Final = 16
+"""Pieces that `excerpt` tries."""
+
+
 def find_corpus(name: str) -> tuple[Corpus, Path]:
     """A corpus of the registry, or any folder of MIDI files, with the folder it lies in.
 
@@ -525,6 +529,29 @@ def find_corpus(name: str) -> tuple[Corpus, Path]:
     if found is None:
         raise CadenzaError(f"corpus {name} is not here: {_how_to_get(corpus)}")
     return corpus, found
+
+
+def excerpt(name: str, seed: int, bars: int) -> Score:
+    """Some bars of a random piece of a corpus, from a bar line on; fewer where it is shorter.
+
+    Raises CadenzaError for an unknown or absent corpus, and where none of its first pieces, in random order,
+    can be read.
+    """
+    corpus, folder = find_corpus(name)
+    items = corpus.items(folder)
+    rng = np.random.default_rng(seed)
+    for i in rng.permutation(len(items))[:TRIED]:
+        try:
+            score = corpus.read(items[int(i)])
+        except CadenzaError:
+            continue
+        lines = score.bar_lines(score.length).tolist()
+        first = int(rng.integers(max(1, len(lines) - bars)))
+        end = lines[first + bars] if first + bars < len(lines) else score.length
+        part = score.crop(lines[first], end)
+        if len(part.pitched_notes):
+            return part
+    raise CadenzaError(f"{name}: no piece could be read of the {min(TRIED, len(items))} that were tried")
 
 
 def _folder_corpus(name: str) -> tuple[Corpus, Path]:

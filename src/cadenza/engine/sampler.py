@@ -23,6 +23,9 @@ class Sampling:
     """Only so many of the likeliest symbols are drawn; 0 for all."""
     repetition_penalty: float = 1.0
     """Probability of what was drawn lately is divided by this; 1 to leave it. 1 to 10."""
+    greedy: float = 0.0
+    """Share of the draws, at random, that take the likeliest. 0 to 1. Source: Huang and Wu, "Deep Learning
+    for Music", section 4."""
 
     def __post_init__(self) -> None:
         _check("temperature", self.temperature, 0 <= self.temperature <= 5, "from 0 to 5")
@@ -31,6 +34,7 @@ class Sampling:
         _check(
             "repetition penalty", self.repetition_penalty, 1 <= self.repetition_penalty <= 10, "from 1 to 10"
         )
+        _check("greedy share", self.greedy, 0 <= self.greedy <= 1, "from 0 to 1")
 
 
 def _check(name: str, value: float, fine: bool, allowed: str) -> None:
@@ -59,6 +63,8 @@ class Sampler:
         if highest == -np.inf:
             raise ValueError("no symbol can be drawn")
         if self.sampling.temperature == 0:
+            return best
+        if self.sampling.greedy and self._random.random() < self.sampling.greedy:
             return best
         scores -= highest
         if self.sampling.temperature != 1:

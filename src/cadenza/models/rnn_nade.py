@@ -12,14 +12,15 @@ sounds: a frame with n sounding keys has n + 1 states of them, not 88, and only 
 (`Nade.logits`).
 
 Source: N. Boulanger-Lewandowski, Y. Bengio and P. Vincent, "Modeling Temporal Dependencies in
-High-Dimensional Sequences", ICML 2012, section 4; the NADE is Larochelle and Murray's (2011), its weights in
-and out not tied. The recurrent cell is a hyperbolic tangent as published, or an LSTM's. Other than there,
-the frame before the first is silence, as in every model here, not a state that is learnt.
+High-Dimensional Sequences", ICML 2012; the NADE is Larochelle and Murray's (2011), its weights in and out not
+tied. The recurrent cell is a hyperbolic tangent as published, or an LSTM's. Other than there, the first frame
+is drawn after silence, as in every model here, not from a state that is learnt. Input weights begin large, as
+in `models.roll_lstm`: few of the 88 inputs are one.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -31,6 +32,9 @@ from cadenza.models.rolls import RollBatch, RollModel, RollState
 from cadenza.representation.pianoroll import KEYS
 from cadenza.sequence import Choose
 from cadenza.sizes import RNNNADEConfig
+
+FRAMES: Final = 2048
+"""Frames of which the NADE's hidden units are made in one go: without gradients, all that are in memory."""
 
 Floats = NDArray[np.float32]
 
@@ -62,7 +66,9 @@ class RNNNADE(RollModel):
         """See `RollModel.read`."""
         inner, outer, state = self.along_time(batch.rows, state)
         frames = batch.next_rows.float()
-        logits = self.nade.logits(inner.flatten(0, 1), outer.flatten(0, 1), frames.flatten(0, 1))
+        flat = [x.flatten(0, 1) for x in (inner, outer, frames)]
+        starts = range(0, len(flat[0]), FRAMES)
+        logits = torch.cat([self.nade.logits(*(x[i : i + FRAMES] for x in flat)) for i in starts])
         return -F.binary_cross_entropy_with_logits(logits.view_as(frames), frames, reduction="none"), state
 
     def draw(self, state: RollState, choose: Choose) -> tuple[tuple[int, ...], NDArray[np.uint8]]:

@@ -10,7 +10,8 @@ A piece is written stretch by stretch, each given the one before; before the fir
 empty input. Outside of training the decoder is fed what was really played or drawn, so the likelihood is
 exact, and a prompt of any length can be gone on from: its last stretch is read by the decoder as far as it
 goes. Attention and velocities are the author's wishes. Without articulation a key begins to sound where it
-was silent the step before, and only there a velocity is drawn.
+was silent the step before, and only there a velocity is drawn. Initial weights are not given: input weights
+begin as large as an embedding's, or else not even a bar is learnt by heart (`docs/log.md`).
 """
 
 from __future__ import annotations
@@ -68,6 +69,8 @@ class Seq2SeqGRU(RollModel):
             nn.Dropout(config.dense_dropout),
             nn.Linear(config.dense, self.outputs),
         )
+        for network in (self.encoder, self.decoder):
+            _begin(network)
 
     @property
     def forced(self) -> float:
@@ -145,7 +148,7 @@ class Seq2SeqGRU(RollModel):
         sounds = torch.bernoulli(chances.detach())
         if not self.config.velocity:
             return sounds
-        levels = said.detach()[:, KEYS:].view(-1, VELOCITY.size).softmax(-1)
+        levels = said.detach()[:, KEYS:].reshape(-1, VELOCITY.size).softmax(-1)
         values = torch.tensor(VELOCITY.values, device=said.device)
         drawn = values[torch.multinomial(levels, 1)].view(-1, KEYS) / 127
         loud = torch.where(before[:, :KEYS] > 0, before[:, KEYS:], drawn)
@@ -185,3 +188,19 @@ class Seq2SeqGRU(RollModel):
                 )
                 velocities[key] = loud[key] if sounds_on else VELOCITY.values[symbols[key]]
         return (*cells, *(symbols if self.config.velocity else ())), velocities
+
+
+def _begin(network: nn.GRU) -> None:
+    """Draws the initial weights. torch keeps the three gates (reset, update, new) in one matrix."""
+    for name, parameter in network.named_parameters():
+        gates = parameter.data.chunk(3)
+        if name == "weight_ih_l0":
+            nn.init.normal_(parameter)
+        elif name.startswith("weight_ih"):
+            for gate in gates:
+                nn.init.xavier_uniform_(gate)
+        elif name.startswith("weight_hh"):
+            for gate in gates:
+                nn.init.orthogonal_(gate)
+        else:
+            nn.init.zeros_(parameter)
