@@ -119,7 +119,7 @@ def test_draws_are_those_of_the_definition() -> None:
 
 
 def test_a_greedy_share_takes_the_likeliest_as_often() -> None:
-    """Of four symbols as likely as each other but for a hair, half of the draws and a quarter of the others."""
+    """Of four symbols that are alike but for a hair: half of the draws, and a quarter of the others."""
     logits = np.array([0.0, 1e-6, 0.0, 0.0], np.float32)
     sampler = Sampler(Sampling(top_p=1.0, greedy=0.5), 1)
     drawn = np.bincount([sampler.draw(logits) for _ in range(8000)], minlength=4) / 8000

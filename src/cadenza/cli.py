@@ -219,7 +219,7 @@ def compose(
         raise CadenzaError(
             "with --from, tempo and metre are the corpus's: leave --tempo and --metre out"
         )
-    signature = _metre(metre or "4/4")
+    signature = _metre("4/4" if metre is None else metre)
     writer = _Writer(_take_paths(out_file, takes), soundfont, wav=wav, mp3=mp3, png=png)
     player = compose.load_model(model)
 
