@@ -66,7 +66,11 @@ def others(name: str) -> list[runs.Planned]:
     return [runs.Planned(f"{name}-{p}", f"{NAME}/{name}-{p}") for p in ("0.4", "0.0")]
 
 
+SMALL = [runs.Planned(f"small-{name}", f"{NAME}/small-{name}") for name in FLOORS]
+"""A smaller network with Adam, on the sets for which a floor is published."""
+
 QUEUE = [
+    *SMALL,
     *jsb(1),
     *others("nottingham"),
     *jsb(2),
@@ -326,7 +330,7 @@ def floors(found: Sequence[report.Log], measured: report.Measured) -> str:
         means = ", ".join(f"`{run}`: {report.spread(nats, 3)}" for run, nats in sorted(by_p.items()))
         holds = report.verdict(tests[best] <= floor)
         lines.append(
-            f"- {TITLES[name]}, at most {floor}: {holds}, {tests[best]:.3f} (`{best}`). By dropout: {means}."
+            f"- {TITLES[name]}, at most {floor}: {holds}, {tests[best]:.3f} (`{best}`). By run: {means}."
         )
     return "\n".join(lines)
 
@@ -458,7 +462,7 @@ def write_report() -> None:
         FIGURE_4_TEXT,
         BEST_TEXT,
         best,
-        "Floor: the test loss of the LSTM in the paper on temporal convolutions.",
+        FLOORS_TEXT,
         floors(found, measured),
         "## What the paper says",
         claims(found, sets),
@@ -504,6 +508,11 @@ FIGURE_4_TEXT = """
 
 Figure 4: loss by dropout over the epochs, seed 1.
 """
+FLOORS_TEXT = """
+Floor: the test loss of the LSTM in the paper on temporal convolutions. `small` is no row of Majer's tables:
+one layer of 300 units, p = 0.5, trained by Adam at a rate of 0.002 that falls to zero over half of the epochs.
+"""
+
 BEST_TEXT = """
 ## The best epoch, and the test split
 

@@ -672,16 +672,19 @@ python benchmarks/deep_jammer.py report
 
 Loss is the negative log-likelihood in nats a step (a sixteenth), summed over what 88 keys do; the paper
 plots the sum over a batch, 640 times as much. In the tables it stands as training / validation: training,
-the mean over the 50 updates up to the one named; validation, 30 segments of 128 steps of the validation
-split. *Exact* is the share of steps in which every key is on the right side of one half. Spreads are sample
-deviations over seeds. The paper's "epochs" are updates. One core does not come as far as the paper's 5000:
-the updates that were run stand in [the last table](#what-was-run-on-what), and networks are compared at
-equal updates only. The recipes are `recipes/deep-jammer/`, the logs `docs/results/logs/deep-jammer/`."""
+the mean over the 50 updates up to the one named; validation, at most 30 segments of 128 steps of the
+validation split. *Exact* is the share of steps in which every key is on the right side of one half. Spreads
+are sample deviations over seeds. The paper's "epochs" are updates. One core does not come as far as the
+paper's 5000: the updates that were run stand in [the last table](#what-was-run-on-what), and networks are
+compared at equal updates only. The recipes are `recipes/deep-jammer/`, the logs
+`docs/results/logs/deep-jammer/`.
+"""
 TABLE_1_TEXT = """
 ## Table 1: the networks
 
 The paper's sizes, and the parameters of the network as it is built here: 79 attributes a key, and with
-torch's two biases a gate."""
+torch's two biases a gate.
+"""
 LOSS_TEXT = """
 ## Figures 5 to 8: loss by size, and with dropout
 """
@@ -706,7 +709,8 @@ TRANSFER_TEXT = """
 50 segments of jazz solos, from the large network after the updates that it was given: 500 on one core, 5000
 on a GPU. *Extended*: all weights are kept; *fine-tuned*: the dense layer begins anew. *Ticks*: sixteenths
 by the files' own ticks, as published, though these pieces were played without a click and their ticks tell
-no beat; *seconds*: eight steps a second, beat bits zero. *Floor*: each key by its own last state."""
+no beat; *seconds*: eight steps a second, beat bits zero. *Floor*: each key by its own last state.
+"""
 WISHES_TEXT = """
 ## The authors' wishes
 
@@ -720,7 +724,8 @@ MUSIC_TEXT = """
 Medians of five pieces of eight bars, each from a seed step of a validation segment; the pictures show the
 first. Draws are plain, as published: a key plays with its probability. No more than a bar passes in silence
 and no note is longer than four bars, which are rules of ours that every model keeps to. The corpus's row is
-of the validation segments, as long."""
+of the validation segments, as long.
+"""
 SURVEY_TEXT = """
 ## Table 2: the survey
 
@@ -742,10 +747,12 @@ CHOICES_TEXT = """
 - N(x) is "the number of times note y was played" in the text; it must be x. What sounds is a set of keys:
   their chances are summed and clipped at 1. `markov-mean` and `markov-order2` average instead and know a
   rest; order 2 stands in for the "more sophisticated" chain, a video.
-- Its 325 classical pieces are those of piano-midi.de, as ours are; its jazz pieces are not to be had. Ours
-  are improvised solos, 50 segments of them with the seed of the run.
+- It names 325 classical pieces; its repository keeps 326, of piano-midi.de, and ours are these, less those
+  that are held out for validation and test. Its jazz pieces, by D. McKenzie, are not in its repository; ours
+  are his solos as another keeps them, 50 segments, drawn with the seed of the run.
 - It has no validation: what it plots is training loss. Here both.
-- Products are in bfloat16, sums in float32."""
+- Products are in bfloat16, sums in float32.
+"""
 
 
 if __name__ == "__main__":
