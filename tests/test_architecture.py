@@ -68,6 +68,7 @@ TORCH_MODULES = {
     "models.roll_lstm",
     "models.rolls",
     "models.seq2seq_gru",
+    "models.seq2seq_tokens",
     "models.sigmoid_lstm",
     "models.token_lstm",
     "models.tokens",

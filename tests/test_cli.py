@@ -8,8 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from cadenza.checkpoint import Checkpoint, save_checkpoint
 from cadenza.engine.sampler import Sampling
 from cadenza.midi import read_midi, write_midi
 from cadenza.score import Score, Track, note_array
@@ -119,17 +121,54 @@ def test_compose_with_tempo_and_metre(tmp_path: Path) -> None:
     assert "2 bars" in result.stdout
 
 
-def test_inspect_render_models_and_version(tmp_path: Path) -> None:
+def test_inspect_render_and_version(tmp_path: Path) -> None:
     assert "16" in cadenza("inspect", "in.mid", folder=tmp_path).stdout
     assert json.loads(cadenza("inspect", "in.mid", "--json", folder=tmp_path).stdout)["file"] == "in.mid"
     for target in ("in.wav", "in.mp3", "in.png"):
         result = cadenza("render", "in.mid", "-o", target, folder=tmp_path)
         assert result.returncode == 0, result.stderr
         assert (tmp_path / target).stat().st_size > 5000
-    listed = json.loads(cadenza("models", "--json", folder=tmp_path).stdout)
-    assert listed[0]["name"] == "composer"
-    assert 1_000_000 <= listed[0]["parameters"] <= 1_500_000
     assert cadenza("--version", folder=tmp_path).stdout.startswith("cadenza 0.")
+
+
+def test_models_that_ship_are_listed(tmp_path: Path) -> None:
+    composer = json.loads(cadenza("models", "--json", folder=tmp_path).stdout)[0]
+    assert (composer["name"], composer["paper"], composer["unit"]) == ("composer", "", "note")
+    assert 1_000_000 <= composer["parameters"] <= 1_500_000
+    assert set(composer["nats_per_note"]) == set(composer["trained_on"])
+    assert composer["trained_on"] == ["pop909", "classical", "chorales"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "unit", "author"),
+    [("note_lstm", "token", "Banić"), ("biaxial", "step", "Svegliato"), ("markov", "note", "")],
+)
+def test_models_are_listed_with_paper_size_data_and_likelihood(
+    tmp_path: Path, kind: str, unit: str, author: str
+) -> None:
+    about = Checkpoint(kind, {}, corpora={"pop909": "digest"}, valid={"pop909": 5.125})
+    save_checkpoint(tmp_path / "shipped" / "one", about, {"weights": {"a": np.zeros((3, 4), np.float32)}})
+    shipped = "from pathlib import Path\nimport cadenza.players\ncadenza.players.WEIGHTS = Path('shipped')"
+    (listed,) = json.loads(cadenza_in(shipped, "models", "--json", folder=tmp_path).stdout)
+    assert listed.pop("paper").startswith(author)
+    assert listed == {
+        "name": "one",
+        "kind": kind,
+        "parameters": 12,
+        "styles": [],
+        "trained_on": ["pop909"],
+        "unit": unit,
+        f"nats_per_{unit}": {"pop909": 5.125},
+    }
+    table = cadenza_in(shipped, "models", folder=tmp_path).stdout
+    assert author in table
+    assert f"pop909 5.12 a {unit}" in table
+
+
+def test_a_model_of_a_later_version_is_one_line(tmp_path: Path) -> None:
+    save_checkpoint(tmp_path / "shipped" / "one", Checkpoint("orchestra", {}), {"weights": {}})
+    shipped = "from pathlib import Path\nimport cadenza.players\ncadenza.players.WEIGHTS = Path('shipped')"
+    fails(cadenza_in(shipped, "models", folder=tmp_path), "orchestra", "does not know")
 
 
 def test_corpus_and_train_on_a_folder(tmp_path: Path) -> None:

@@ -418,7 +418,9 @@ def test_polyphony_in_a_monophonic_recipe_is_refused(cache: Path, tmp_path: Path
         Run(recipe_of(mixed, replace(SMALL, voices="one")), tmp_path / "run")
     Run(recipe_of(mixed, replace(SMALL, voices="one"), pieces="[0-9]*"), tmp_path / "run")
     run = Run(recipe_of(chords, replace(SMALL, voices="highest")), tmp_path / "run")
-    assert run.batches.draw(0).next_rows.sum(-1).max() == 1
+    batch = run.batches.draw(0)
+    assert isinstance(batch, RollBatch)
+    assert batch.next_rows.sum(-1).max() == 1
 
 
 # --- Data: a context that is known ------------------------------------------------------------------

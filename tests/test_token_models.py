@@ -18,13 +18,14 @@ from cadenza.errors import CadenzaError
 from cadenza.midi import midi_bytes
 from cadenza.models import MODELS
 from cadenza.models.note_lstm import NoteLSTM
+from cadenza.models.seq2seq_tokens import Seq2SeqTokens
 from cadenza.models.token_lstm import TokenLSTM
 from cadenza.models.tokens import TokenBatch, TokenModel
 from cadenza.recipe import TrainingConfig, load_recipe, recipe_from
 from cadenza.representation.chords import Chords, words_of
 from cadenza.representation.tokens import TokenSequence, Vocabulary
 from cadenza.score import SUSTAIN, Event, Score, Track, note_array
-from cadenza.sizes import NoteLSTMConfig, TokenLSTMConfig
+from cadenza.sizes import NoteLSTMConfig, Seq2SeqTokensConfig, TokenLSTMConfig
 from cadenza.train import Annealing, train
 
 KEYS = np.eye(88, dtype=np.uint8)
@@ -34,6 +35,9 @@ SIZES = {
     "token_lstm": TokenLSTMConfig(embedding=5, width=6, layers=2, vocabulary=len(VOCABULARY)),
     "note_lstm": NoteLSTMConfig(
         "chords", embedding=5, width=6, layers=3, dense=4, context=6, vocabulary=len(VOCABULARY)
+    ),
+    "seq2seq_tokens": Seq2SeqTokensConfig(
+        embedding=5, width=6, dense=9, stretch=3, attention=True, dropout=0.0, vocabulary=len(VOCABULARY)
     ),
 }
 MELODY = [(60 + 2 * i, i * 480, i * 480 + 440, 50 + 5 * i) for i in range(8)]
@@ -69,6 +73,8 @@ def sigmoid(x: np.ndarray) -> np.ndarray:
 
 def slowly(model: TokenModel, tokens: list[int]) -> np.ndarray:
     """Log-probabilities of every token of the vocabulary at every place, loop by loop: (time, vocabulary)."""
+    if isinstance(model, Seq2SeqTokens):
+        return slowly_from_sequence_to_sequence(model, tokens)
     weights = {name: tensor.double().numpy() for name, tensor in model.state_dict().items()}
     layers = (
         [("lstm.", f"_l{i}") for i in range(2)]
@@ -92,6 +98,40 @@ def slowly(model: TokenModel, tokens: list[int]) -> np.ndarray:
             x = np.maximum(weights["hidden.weight"] @ x + weights["hidden.bias"], 0)
         logits = weights["dense.weight"] @ x + weights["dense.bias"]
         rows.append(logits - np.log(np.exp(logits).sum()))
+    return np.array(rows)
+
+
+def slowly_from_sequence_to_sequence(model: Seq2SeqTokens, tokens: list[int]) -> np.ndarray:
+    """`slowly`, of encoder and decoder: stretches of three tokens, each read before the next is written."""
+    weights = {name: tensor.double().numpy() for name, tensor in model.state_dict().items()}
+
+    def read(network: str, x: np.ndarray, hidden: list[np.ndarray]) -> np.ndarray:
+        for i in range(2):
+            inward, onward = (
+                np.split(
+                    weights[f"{network}.weight_{way}_l{i}"] @ y + weights[f"{network}.bias_{way}_l{i}"], 3
+                )
+                for way, y in (("ih", x), ("hh", hidden[i]))
+            )
+            reset, update = (sigmoid(inward[k] + onward[k]) for k in (0, 1))
+            new = np.tanh(inward[2] + reset * onward[2])
+            x = hidden[i] = (1 - update) * new + update * hidden[i]
+        return x
+
+    table = weights["embedding.weight"]
+    told = [table[token] for token in [len(VOCABULARY) + 1, *tokens]]
+    rows: list[np.ndarray] = []
+    for first in range(0, len(tokens), 3):
+        hidden = [np.zeros(6), np.zeros(6)]
+        known = [weights["begin"]] * 3 + told[: first + 1]
+        heard = np.array([read("encoder", x, hidden) for x in known[-3:]])
+        for x in [weights["begin"], *told[first + 1 : first + 3]][: len(tokens) - first]:
+            units = read("decoder", x, hidden)
+            alike = np.exp(heard @ units / np.sqrt(6))
+            units = np.concatenate([units, alike / alike.sum() @ heard])
+            dense = np.maximum(weights["hidden.0.weight"] @ units + weights["hidden.0.bias"], 0)
+            logits = weights["dense.weight"] @ dense + weights["dense.bias"]
+            rows.append(logits - np.log(np.exp(logits).sum()))
     return np.array(rows)
 
 
@@ -186,8 +226,8 @@ def test_it_learns_a_bar_by_heart(model: TokenModel) -> None:
     for module in model.modules():
         if isinstance(module, nn.BatchNorm1d):
             module.reset_running_stats()
-    optimiser = torch.optim.Adam(model.parameters(), lr=0.03)
-    for _ in range(150):
+    optimiser = torch.optim.Adam(model.parameters(), lr=0.02)
+    for _ in range(200):
         optimiser.zero_grad()
         (-model(one).sum()).backward()
         optimiser.step()
@@ -207,13 +247,17 @@ def recipe(folder: Path, model: dict[str, Any], **training: Any) -> Any:
     return recipe_from(table, "test")
 
 
-@pytest.fixture(params=[("token_lstm", form) for form in TRAINED] + [("note_lstm", "names")], ids=str)
+@pytest.fixture(
+    params=[("token_lstm", form) for form in TRAINED] + [("note_lstm", "names"), ("seq2seq_tokens", "names")],
+    ids=str,
+)
 def trained(
     request: pytest.FixtureRequest, midi_folder: Callable[..., Path], cache: Path, tmp_path: Path
 ) -> Model:
     del cache
     name, tokens = request.param
-    model = {"name": name, "tokens": tokens} | ({"dense": 5, "context": 8} if name == "note_lstm" else {})
+    sizes = {"note_lstm": {"dense": 5, "context": 8}, "seq2seq_tokens": {"dense": 5, "stretch": 6}}
+    model = {"name": name, "tokens": tokens} | sizes.get(name, {})
     train(recipe(midi_folder(files=24), model), tmp_path / "run")
     return load_model(tmp_path / "run" / "last")
 

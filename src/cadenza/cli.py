@@ -216,9 +216,7 @@ def compose(
         compose.Sampling(temperature, top_p, top_k, repetition_penalty, greedy),
     )
     if corpus is not None and (tempo is not None or metre is not None):
-        raise CadenzaError(
-            "with --from, tempo and metre are the corpus's: leave --tempo and --metre out"
-        )
+        raise CadenzaError("with --from, tempo and metre are the corpus's: leave --tempo and --metre out")
     signature = _metre("4/4" if metre is None else metre)
     writer = _Writer(_take_paths(out_file, takes), soundfont, wav=wav, mp3=mp3, png=png)
     player = compose.load_model(model)
@@ -610,7 +608,7 @@ def _change(text: str) -> tuple[str, str]:
 
 @app.command()
 def models(as_json: AsJson = False) -> None:
-    """List the models that ship with Cadenza: size, training data, likelihood.
+    """List the models that ship with Cadenza: paper, size, training data, likelihood.
 
     [bold]cadenza models[/bold]
     """
@@ -622,28 +620,31 @@ def models(as_json: AsJson = False) -> None:
     for name, folder in model_folders().items():
         # Not loaded to play, for which some need torch.
         checkpoint = load_checkpoint(folder)
-        kind = MODELS.get(checkpoint.model)
+        if checkpoint.model not in MODELS:
+            raise CadenzaError(f"{folder} holds a {checkpoint.model}, which this version does not know")
+        kind = MODELS[checkpoint.model]
         rows.append(
             {
                 "name": name,
                 "kind": checkpoint.model,
+                "paper": kind.paper,
                 "parameters": sum(tensor.size for tensor in load_tensors(folder, checkpoint).values()),
                 "styles": list(checkpoint.sizes.get("styles", [])),
                 "trained_on": list(checkpoint.corpora),
-                "nats_per_step" if kind and kind.data == "rolls" else "nats_per_note": checkpoint.valid,
+                "unit": kind.unit,
+                f"nats_per_{kind.unit}": checkpoint.valid,
             }
         )
     if as_json:
         print(json.dumps(rows))
         return
     table = Table(box=None, header_style="bold")
-    for column in ("name", "kind", "parameters", "styles", "nats a note (validation)"):
+    for column in ("name", "kind", "paper", "parameters", "styles", "nats (validation)"):
         table.add_column(column, overflow="fold")
     for row in rows:
-        steps = "nats_per_step" in row
-        nats = row["nats_per_step" if steps else "nats_per_note"]
-        valid = ", ".join(f"{name} {value:.2f}" for name, value in nats.items()) + " a step" * steps
-        table.add_row(
-            row["name"], row["kind"], f"{row['parameters']:,}", ", ".join(row["styles"]) or "-", valid
-        )
+        nats = row[f"nats_per_{row['unit']}"]
+        valid = ", ".join(f"{name} {value:.2f}" for name, value in nats.items())
+        valid = f"{valid} a {row['unit']}" if valid else "-"
+        size, styles = f"{row['parameters']:,}", ", ".join(row["styles"]) or "-"
+        table.add_row(row["name"], row["kind"], row["paper"] or "-", size, styles, valid)
     out.print(table)

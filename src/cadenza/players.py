@@ -199,6 +199,7 @@ _PLAYERS: Final[dict[str, Callable[[Mapping[str, Any], Tensors], SequenceModel[A
     "rnn_nade": partial(_network, "rnn_nade"),
     "seq2seq_gru": partial(_network, "seq2seq_gru"),
     "roll_markov": _roll_markov,
+    "seq2seq_tokens": partial(_network, "seq2seq_tokens"),
     "token_lstm": partial(_network, "token_lstm"),
     "note_lstm": partial(_network, "note_lstm"),
 }

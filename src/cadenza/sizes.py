@@ -326,5 +326,50 @@ class NoteLSTMConfig:
 RollSizes = BiaxialConfig | RollLSTMConfig | SigmoidLSTMConfig | RNNNADEConfig | Seq2SeqConfig
 """Of networks for piano rolls."""
 
-TokenSizes = TokenLSTMConfig | NoteLSTMConfig
+
+@dataclass(frozen=True)
+class Seq2SeqTokensConfig:
+    """Gabelberger's network, on tokens (`models.seq2seq_tokens`)."""
+
+    tokens: TokenFormName = "chords"
+    """What a token is."""
+    steps: int = 4
+    """Of chords, tokens in a quarter note."""
+    embedding: int = 128
+    """Length of a token's vector."""
+    width: int = 512
+    """Units of a layer, of both."""
+    layers: int = 2
+    """GRU layers of each."""
+    dense: int = 256
+    """Units of the dense layer after the decoder."""
+    dropout: float = 0.2
+    """Chance of a unit to be dropped between GRU layers."""
+    dense_dropout: float = 0.5
+    """Chance of a dense unit to be dropped."""
+    stretch: int = 96
+    """Tokens that are read, and tokens that are written from them."""
+    attention: bool = False
+    """Whether the decoder attends to what the encoder gave out at each token."""
+    vocabulary: int = 0
+    """Tokens that are told apart; set by training to those of its corpora."""
+
+    styles: ClassVar[tuple[str, ...]] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "embedding", "width", "layers", "dense", "stretch"):
+            _check(name, getattr(self, name) >= 1, "1 or more", getattr(self, name))
+        for name in ("dropout", "dense_dropout"):
+            chance = getattr(self, name)
+            _check(name, 0 <= chance < 1, "at least 0 and below 1", chance)
+        _check("vocabulary", self.vocabulary >= 0, "0 or more", self.vocabulary)
+        _form(self.tokens, self.steps)
+
+    @property
+    def form(self) -> TokenForm:
+        """What it reads and writes."""
+        return _form(self.tokens, self.steps)
+
+
+TokenSizes = TokenLSTMConfig | NoteLSTMConfig | Seq2SeqTokensConfig
 """Of models of tokens."""

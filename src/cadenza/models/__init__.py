@@ -14,6 +14,7 @@ from cadenza.sizes import (
     RollLSTMConfig,
     RollMarkovConfig,
     Seq2SeqConfig,
+    Seq2SeqTokensConfig,
     SigmoidLSTMConfig,
     TokenLSTMConfig,
     TokenSizes,
@@ -43,6 +44,13 @@ class Kind:
     """What it is a distribution over."""
     build: Callable[[Any], Any]
     """Makes one from its sizes, with random weights."""
+    paper: str = ""
+    """Whose it is, and in what; empty for one of our own."""
+
+    @property
+    def unit(self) -> str:
+        """What its likelihood is told by."""
+        return {"events": "note", "rolls": "step", "tokens": "token"}[self.data]
 
 
 def _composer(sizes: ComposerConfig) -> Any:
@@ -65,6 +73,12 @@ def _note_lstm(sizes: NoteLSTMConfig) -> Any:
     from cadenza.models.note_lstm import NoteLSTM
 
     return NoteLSTM(sizes)
+
+
+def _seq2seq_tokens(sizes: Seq2SeqTokensConfig) -> Any:
+    from cadenza.models.seq2seq_tokens import Seq2SeqTokens
+
+    return Seq2SeqTokens(sizes)
 
 
 def _token_lstm(sizes: TokenLSTMConfig) -> Any:
@@ -103,17 +117,21 @@ def _seq2seq_gru(sizes: Seq2SeqConfig) -> Any:
     return Seq2SeqGRU(sizes)
 
 
+_DEEP_JAMMER: Final = "Svegliato and Witty, Deep Jammer"
+_DEEP_LEARNING: Final = "Huang and Wu, Deep Learning for Music"
+
 MODELS: Final[dict[str, Kind]] = {
     "composer": Kind(ComposerConfig, "events", _composer),
     "event_lstm": Kind(EventLSTMConfig, "events", _event_lstm),
     "markov": Kind(MarkovConfig, "events", _counted),
-    "biaxial": Kind(BiaxialConfig, "rolls", _biaxial),
-    "roll_lstm": Kind(RollLSTMConfig, "rolls", _roll_lstm),
-    "sigmoid_lstm": Kind(SigmoidLSTMConfig, "rolls", _sigmoid_lstm),
-    "rnn_nade": Kind(RNNNADEConfig, "rolls", _rnn_nade),
-    "seq2seq_gru": Kind(Seq2SeqConfig, "rolls", _seq2seq_gru),
-    "note_lstm": Kind(NoteLSTMConfig, "tokens", _note_lstm),
-    "token_lstm": Kind(TokenLSTMConfig, "tokens", _token_lstm),
-    "roll_markov": Kind(RollMarkovConfig, "rolls", _counted),
+    "biaxial": Kind(BiaxialConfig, "rolls", _biaxial, _DEEP_JAMMER),
+    "roll_lstm": Kind(RollLSTMConfig, "rolls", _roll_lstm, "Majer, Applying RNN to Music Generation"),
+    "sigmoid_lstm": Kind(SigmoidLSTMConfig, "rolls", _sigmoid_lstm, _DEEP_LEARNING),
+    "rnn_nade": Kind(RNNNADEConfig, "rolls", _rnn_nade, "Boulanger-Lewandowski et al., RNN-NADE"),
+    "seq2seq_gru": Kind(Seq2SeqConfig, "rolls", _seq2seq_gru, "Gabelberger, Deep Musician"),
+    "note_lstm": Kind(NoteLSTMConfig, "tokens", _note_lstm, "Banić et al., Generating Music Using an LSTM"),
+    "seq2seq_tokens": Kind(Seq2SeqTokensConfig, "tokens", _seq2seq_tokens),
+    "token_lstm": Kind(TokenLSTMConfig, "tokens", _token_lstm, _DEEP_LEARNING),
+    "roll_markov": Kind(RollMarkovConfig, "rolls", _counted, _DEEP_JAMMER),
 }
 """What `name` under `[model]` of a recipe can be."""

@@ -1,0 +1,551 @@
+"""Gabelberger's experiments, made again: Mozart's sonatas by cross-entropy and by focal loss, and his wishes.
+
+python benchmarks/deep_musician.py train      # works off the queue; a second process may help
+python benchmarks/deep_musician.py report     # writes docs/results/deep-musician.md and its figures
+
+Protocol. 21 movements in binary frames of a sixteenth, of which 19 are trained on; every figure is of the two
+others, the validation and the test piece, stretch by stretch of 96 steps. Density is the paper's: keys that
+sound, a step. Music is generated from the empty input, by drawing (a key sounds with its probability) and by
+the likelier (it sounds where that is above one half), with no rule of ours in between.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import report
+import runs
+from applying_rnn import panels
+from numpy.typing import NDArray
+
+from cadenza.corpus import Split
+from cadenza.dataset import prepare_as
+from cadenza.engine.sampler import Sampler, Sampling
+from cadenza.plot import curves
+from cadenza.representation.pianoroll import KEYS, PianoRoll, RollSequence
+from cadenza.segments import sides
+
+NAME = "deep-musician"
+FIGURES = report.RESULTS / NAME
+STRETCH = 96
+ALPHAS, GAMMAS = ("0.05", "0.25", "0.75"), ("0.5", "2.0", "5.0")
+CHOSEN = ("0.25", "2.0")
+"""Alpha and gamma of `mozart.toml`."""
+RATES = ("0.01", "0.001", "0.0001")
+EPOCH = 36.5
+"""Updates in which as many steps are predicted as the training pieces have."""
+STRETCHES = 4
+PIECES = 6
+"""Generated of every network, each so many stretches long."""
+SOUNDS_EMPTY = 0.1
+"""Share of the corpus's density below which music counts as empty,"""
+SOUNDS_ALIKE = 2.0
+"""and the factor up to which densities count as alike."""
+
+
+def focal(alpha: str, gamma: str) -> str:
+    """The name of a point of the grid; that of the recipe's own is a seed of it."""
+    return "mozart-seed1" if (alpha, gamma) == CHOSEN else f"focal-{alpha}-{gamma}"
+
+
+def grid() -> list[runs.Planned]:
+    """Alpha and gamma, but for the recipe's own."""
+    return [
+        runs.Planned(
+            focal(a, g),
+            f"{NAME}/mozart",
+            {"training.focal_alpha": a, "training.focal_gamma": g},
+        )
+        for a in ALPHAS
+        for g in GAMMAS
+        if (a, g) != CHOSEN
+    ]
+
+
+def rates(name: str) -> list[runs.Planned]:
+    """A recipe with learning rates other than its own."""
+    return [
+        runs.Planned(f"{name}-rate-{rate}", f"{NAME}/{name}", {"training.rate": rate})
+        for rate in RATES
+        if rate != "0.001"
+    ]
+
+
+PLAIN = {"training.focal": "false"}
+WISHES = [
+    runs.Planned("monophonic", f"{NAME}/monophonic"),
+    runs.Planned("monophonic-bce", f"{NAME}/monophonic", PLAIN),
+    runs.Planned("dynamics", f"{NAME}/dynamics"),
+    runs.Planned("attention", f"{NAME}/attention"),
+    runs.Planned("attention-bce", f"{NAME}/attention", PLAIN),
+    runs.Planned("forced", f"{NAME}/forced"),
+    runs.Planned("probabilities", f"{NAME}/bce", {"model.feedback": "probabilities"}),
+]
+QUEUE = [
+    *runs.seeds("bce", f"{NAME}/bce", 1),
+    *runs.seeds("mozart", f"{NAME}/mozart", 1),
+    *grid(),
+    *WISHES,
+    *rates("bce"),
+    *rates("mozart"),
+    *runs.seeds("bce", f"{NAME}/bce", 3)[1:],
+    *runs.seeds("mozart", f"{NAME}/mozart", 3)[1:],
+]
+"""One seed of everything first, so that the tables stand early."""
+
+
+# --- What is measured -------------------------------------------------------------------------------------
+
+
+def pieces_of(form: PianoRoll, split: Split) -> list[RollSequence]:
+    """Mozart's movements on a side, in a form."""
+    corpus = prepare_as(form, "classical")
+    return [corpus.sequence(piece) for piece in sides(corpus, split, "mz_*")]
+
+
+def about(form: PianoRoll) -> dict[str, float]:
+    """The corpus, and what can be said of it without a network."""
+    train = np.concatenate([piece.rows for piece in pieces_of(form, "train")])
+    held = [piece.rows for split in ("valid", "test") for piece in pieces_of(form, split)]
+    rows = np.concatenate(held)
+    before = np.concatenate([np.concatenate([np.zeros_like(h[:1]), h[:-1]]) for h in held])
+    rate = np.clip(train.mean(0), 1e-6, 1 - 1e-6)
+    by_key = -np.where(rows, np.log(rate), np.log1p(-rate)).sum(1).mean()
+    return {
+        "density": float(train.sum(1).mean()),
+        "held-out density": float(rows.sum(1).mean()),
+        "silent": float((~train.any(1)).mean()),
+        "frequencies": float(by_key),
+    } | {
+        f"{name}, {key}": value
+        for name, guess in (("silence", np.zeros_like(rows)), ("repeat", before))
+        for key, value in agreement(guess, rows).items()
+    }
+
+
+def agreement(guess: NDArray[Any], rows: NDArray[Any]) -> dict[str, float]:
+    """Of cells: accuracy, F1 of sounding ones, and the mean of both classes' F1 weighed by their cells."""
+    guess, rows = guess > 0, rows > 0
+    on, off = _f1(guess, rows), _f1(~guess, ~rows)
+    share = float(rows.mean())
+    return {
+        "accuracy": float((guess == rows).mean()),
+        "f1": on,
+        "weighted f1": share * on + (1 - share) * off,
+    }
+
+
+def _f1(guess: NDArray[np.bool_], rows: NDArray[np.bool_]) -> float:
+    """Of what is true in both, against what is in either; 0 where nothing is true in either."""
+    return float(2 * (guess & rows).sum() / max(1, guess.sum() + rows.sum()))
+
+
+def measure(folder: Path) -> dict[str, Any]:
+    """A checkpoint on the held-out pieces, and what it plays."""
+    model, form = network_of(folder)
+    figures: dict[str, Any] = {}
+    guesses: list[NDArray[Any]] = []
+    for split in ("valid", "test"):
+        pieces = pieces_of(form, split)
+        scores = [model.log_probabilities(piece, None) for piece in pieces]
+        cells = np.concatenate([score[:, :KEYS] for score in scores])
+        rows = np.concatenate([piece.rows for piece in pieces])
+        figures[f"{split} nats"] = float(-cells.sum(1).mean())
+        if scores[0].shape[1] > KEYS:
+            loud = np.concatenate([score[:, KEYS:] for score in scores])
+            figures[f"{split} nats, velocities"] = float(-loud.sum(1).mean())
+        guesses.append(np.where(cells > np.log(0.5), rows, 1 - rows))
+    held = [piece for split in ("valid", "test") for piece in pieces_of(form, split)]
+    every = np.concatenate([piece.rows for piece in held])
+    told = agreement(np.concatenate(guesses), every)
+    free = agreement(*(np.concatenate(part) for part in zip(*goes_on(model, held), strict=True)))
+    drawn = [played(model, None, STRETCHES * STRETCH, Sampling(top_p=1.0), seed) for seed in range(PIECES)]
+    likelier = played(model, None, STRETCHES * STRETCH, Sampling(temperature=0.0), 0)
+    return figures | {
+        "told": told,
+        "free": free,
+        "drawn": texture(np.concatenate(drawn)),
+        "drawn, by stretch": [
+            float(np.mean([piece[at : at + STRETCH].sum(1).mean() for piece in drawn]))
+            for at in range(0, STRETCHES * STRETCH, STRETCH)
+        ],
+        "likelier": texture(likelier),
+    }
+
+
+def goes_on(model: Any, pieces: Sequence[RollSequence]) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
+    """As the paper tests: each stretch after the true one before it, fed with its own likelier frames."""
+    for piece in pieces:
+        for at in range(STRETCH, len(piece) - STRETCH + 1, STRETCH):
+            prompt = piece.part(at - STRETCH, at)
+            yield (
+                played(model, prompt, STRETCH, Sampling(temperature=0.0), 0),
+                piece.rows[at : at + STRETCH],
+            )
+
+
+def played(
+    model: Any, prompt: RollSequence | None, steps: int, sampling: Sampling, seed: int
+) -> NDArray[np.uint8]:
+    """Steps that a network plays, by its probabilities alone: (steps, 88)."""
+    sampler = Sampler(sampling, seed)
+    state = model.start(prompt, None, lambda step: (step % 16, 0))
+    rows = [model.step(state, lambda _, logits: sampler.draw(logits)) for _ in range(steps)]
+    return np.array([row[:KEYS] for row in rows], np.uint8)
+
+
+def texture(rows: NDArray[np.uint8]) -> dict[str, float]:
+    """Density, and the shares of silent steps, of chords, and of steps that repeat the one before."""
+    sounding = rows.sum(1)
+    return {
+        "density": float(sounding.mean()),
+        "silent": float((sounding == 0).mean()),
+        "chords": float((sounding > 1).mean()),
+        "repeats": float((rows[1:] == rows[:-1]).all(1).mean()),
+    }
+
+
+def network_of(folder: Path) -> tuple[Any, PianoRoll]:
+    """The network of a checkpoint, and its form."""
+    from cadenza.checkpoint import load_checkpoint
+    from cadenza.models.seq2seq_gru import Seq2SeqGRU
+    from cadenza.recipe import recipe_from
+    from cadenza.sizes import Seq2SeqConfig
+
+    checkpoint = load_checkpoint(folder)
+    config = recipe_from({"model": {**checkpoint.sizes, "name": checkpoint.model}}, str(folder)).sizes
+    assert isinstance(config, Seq2SeqConfig)
+    return report.network(Seq2SeqGRU(config), folder), config.roll
+
+
+# --- Tables -----------------------------------------------------------------------------------------------
+
+Figures = dict[str, dict[str, Any]]
+"""What was measured, by the run's name."""
+
+
+def of_seeds(figures: Figures, name: str, get: Callable[[dict[str, Any]], float]) -> list[float]:
+    """A figure of all seeds of a run, or of the run of that name."""
+    return [get(f) for run, f in figures.items() if run == name or run.startswith(f"{name}-seed")]
+
+
+def density(how: str) -> Callable[[dict[str, Any]], float]:
+    """Of what was generated in a way."""
+    return lambda figure: figure[how]["density"]
+
+
+def table_density(figures: Figures, corpora: dict[str, dict[str, float]]) -> str:
+    """Density and texture of every run."""
+    rows: list[list[object]] = []
+    for run, f in figures.items():
+        drawn, likelier = f["drawn"], f["likelier"]
+        rows.append(
+            [
+                run,
+                *(f"{drawn[key]:.2f}" for key in ("density", "silent", "chords", "repeats")),
+                f"{f['drawn, by stretch'][0]:.2f} … {f['drawn, by stretch'][-1]:.2f}",
+                f"{likelier['density']:.2f}",
+                f"{likelier['silent']:.2f}",
+            ]
+        )
+    for title, corpus in corpora.items():
+        rows.append([f"**{title}**", f"{corpus['density']:.2f}", f"{corpus['silent']:.2f}", *[""] * 5])
+    head = ["run", "density, drawn", "silent", "chords", "repeats", "first … last stretch"]
+    return report.markdown([*head, "density, likelier", "silent, likelier"], rows)
+
+
+def table_cells(figures: Figures, corpus: dict[str, float]) -> str:
+    """Likelihood, accuracy and F1 of every run, beside silence and repetition."""
+    keys = ("accuracy", "f1", "weighted f1")
+    rows: list[list[object]] = [
+        [f"**{name}**", nats, "", *(f"{corpus[f'{name}, {key}']:.3f}" for key in keys), "", "", ""]
+        for name, nats in (("silence", ""), ("repeat", ""))
+    ]
+    rows.append(["**keys' frequencies**", f"{corpus['frequencies']:.2f}", *[""] * 7])
+    for run, f in figures.items():
+        cells = [f"{f[kind][key]:.3f}" for kind in ("told", "free") for key in keys]
+        rows.append([run, f"{f['valid nats']:.2f}", f"{f['test nats']:.2f}", *cells])
+    head = ["run", "nats, validation", "nats, test", "accuracy", "F1", "weighted F1"]
+    return report.markdown([*head, "free: accuracy", "free: F1", "free: weighted F1"], rows)
+
+
+def table_grid(figures: Figures, what: str, get: Callable[[dict[str, Any]], float]) -> str:
+    """A figure by alpha and gamma."""
+    rows = [
+        [a, *(f"{get(figures[name]):.2f}" if (name := focal(a, g)) in figures else "–" for g in GAMMAS)]
+        for a in ALPHAS
+    ]
+    return report.markdown([f"{what}: alpha", *(f"gamma {g}" for g in GAMMAS)], rows)
+
+
+def table_rates(found: Sequence[report.Log], figures: Figures) -> str:
+    """Loss, likelihood and density by learning rate."""
+    rows: list[list[object]] = []
+    for name in ("bce", "mozart"):
+        for rate in RATES:
+            run = f"{name}-seed1" if rate == "0.001" else f"{name}-rate-{rate}"
+            log = next((log for log in found if log.run.name == run), None)
+            if log is None or not log.validations:
+                rows.append([name, rate, "–", "–", "–", "–"])
+                continue
+            nats = [event["valid"]["classical"] for event in log.validations]
+            ways = [f"{figures[run][how]['density']:.2f}" if run in figures else "–" for how in WAYS]
+            rows.append([name, rate, f"{min(nats):.2f}", f"{nats[-1]:.2f}", *ways])
+    head = ["recipe", "rate", "best validation", "last validation", "density, drawn", "density, likelier"]
+    return report.markdown(head, rows)
+
+
+WAYS = ("drawn", "likelier")
+
+
+def costs(found: Sequence[report.Log]) -> str:
+    """Minutes and updates of each run."""
+    rows: list[list[object]] = []
+    for log in found:
+        last = log.events[-1]
+        epochs = last["step"] / EPOCH
+        minutes = last["seconds"] / 60
+        rows.append(
+            [log.run.name, last["step"], f"{epochs:.1f}", f"{minutes:.0f}", f"{minutes / epochs:.1f}"]
+        )
+    return report.markdown(["run", "updates", "epochs", "minutes", "minutes an epoch"], rows)
+
+
+# --- Claims -----------------------------------------------------------------------------------------------
+
+
+def empty(densities: Sequence[float], corpus: float) -> bool | None:
+    """Whether music of these densities is as good as silent."""
+    return statistics.fmean(densities) < SOUNDS_EMPTY * corpus if densities else None
+
+
+def alike(densities: Sequence[float], corpus: float) -> bool | None:
+    """Whether music of these densities is as dense as the corpus, by a factor."""
+    if not densities:
+        return None
+    return corpus / SOUNDS_ALIKE < statistics.fmean(densities) < corpus * SOUNDS_ALIKE
+
+
+def word(holds: bool | None) -> str:
+    """The page's words of a verdict."""
+    return {True: "**confirmed**", False: "**not confirmed**", None: "**not known yet**"}[holds]
+
+
+def claims(found: Sequence[report.Log], figures: Figures, corpus: dict[str, float]) -> str:
+    """What the paper says, against the figures."""
+    own = corpus["density"]
+    bce = {how: of_seeds(figures, "bce", density(how)) for how in WAYS}
+    cured = {how: of_seeds(figures, "mozart", density(how)) for how in WAYS}
+    told = {
+        name: ", ".join(f"{how} {report.spread(values)}" for how, values in ways.items())
+        for name, ways in (("bce", bce), ("focal", cured))
+    }
+    accuracy, weighted = corpus["silence, accuracy"], corpus["silence, weighted f1"]
+    points = [figures[name] for a in ALPHAS for g in GAMMAS if (name := focal(a, g)) in figures]
+    span = [density("drawn")(point) for point in points]
+    care = max(span) / max(min(span), 1e-6) > SOUNDS_ALIKE if len(span) > 1 else None
+    by_rate = {rate: best_by_rate(found, rate) for rate in RATES}
+    known = {rate: nats for rate, nats in by_rate.items() if nats is not None}
+    lower = min(known, key=lambda rate: known[rate]) != RATES[0] if len(known) == len(RATES) else None
+    nats = ", ".join(f"{rate}: {value:.2f}" for rate, value in known.items())
+    return f"""
+- *With cross-entropy the generated melodies are empty* (4.3): by the likelier
+  {word(empty(bce["likelier"], own))}, by drawing {word(empty(bce["drawn"], own))}. Density {told["bce"]};
+  the corpus has {own:.2f}. Cross-entropy makes probabilities that are right on average, so drawing from them
+  gives about as many keys as there should be; but hardly any is above one half.
+- *Focal loss cures it* (4.3.1): by the likelier {word(alike(cured["likelier"], own))}, by drawing
+  {word(alike(cured["drawn"], own))} (a density within a factor of {SOUNDS_ALIKE:g} of the corpus's).
+  Density {told["focal"]}, at alpha {CHOSEN[0]} and gamma {CHOSEN[1]}.
+- *Accuracy and F1 look fine on silence* (5.2): {word(accuracy > 0.95)} of accuracy, {accuracy:.3f};
+  {word(weighted > 0.95)} of an F1 that is weighed by class, {weighted:.3f}; not of the F1 of sounding
+  cells, which is {corpus["silence, f1"]:.0f} by definition.
+- *Focal loss "increases the loss for easy examples"* (4.3.1): it is the other way round, as the paper says
+  before and after: it weighs them down.
+- *Alpha and gamma need care* (4.3.1): {word(care)}. Over the grid the density of what is drawn goes from
+  {min(span, default=0):.2f} to {max(span, default=0):.2f}.
+- *A lower learning rate helps* (4.3.1): {word(lower)}. Best validation of cross-entropy by rate:
+  {nats or "–"}.
+- *An epoch takes half an hour without a GPU* (5.3): not comparable, see the costs below.
+- *The melodies are like simple ones; they sound human or not* (3, 4.1): **not testable here**: the paper has
+  no listeners, and its ear is the author's.
+- *Several hundred epochs would show more* (5.3): **not testable here**, at this cost.
+"""
+
+
+def best_by_rate(found: Sequence[report.Log], rate: str) -> float | None:
+    """The best validation of cross-entropy at a rate, seed 1, once the run is done."""
+    run = "bce-seed1" if rate == "0.001" else f"bce-rate-{rate}"
+    log = next((log for log in found if log.run.name == run and log.done), None)
+    return min(event["valid"]["classical"] for event in log.validations) if log else None
+
+
+# --- Figures ----------------------------------------------------------------------------------------------
+
+
+def figure_rolls() -> None:
+    """What was played and what is generated, by loss and by way."""
+    folders = {name: runs.ROOT / "runs" / NAME / name / "last" for name in ("bce-seed1", "mozart-seed1")}
+    if not all((folder / "model.json").exists() for folder in folders.values()):
+        return
+    steps = STRETCHES * STRETCH
+    maps: dict[str, NDArray[Any]] = {}
+    for name, folder in folders.items():
+        model, form = network_of(folder)
+        maps.setdefault("Mozart, K. 545, last movement", pieces_of(form, "test")[0].rows)
+        maps[f"{name}, drawn"] = played(model, None, steps, Sampling(top_p=1.0), 0)
+        maps[f"{name}, by the likelier"] = played(model, None, steps, Sampling(temperature=0.0), 0)
+    panels(maps, FIGURES / "rolls.png", frames=steps)
+
+
+def figure_curves(found: Sequence[report.Log]) -> None:
+    """Validation by epoch, of one run each."""
+    shown = ("bce-seed1", "mozart-seed1", "attention-bce", "forced", "probabilities")
+    curves(
+        {
+            log.run.name: [(e["step"] / EPOCH, e["valid"]["classical"]) for e in log.validations]
+            for log in found
+            if log.run.name in shown
+        },
+        FIGURES / "validation.png",
+        title="Validation, fed with true frames",
+        xlabel="epochs",
+        ylabel="nats a step",
+    )
+
+
+# --- The page ---------------------------------------------------------------------------------------------
+
+
+def write_report() -> None:
+    """The page, its figures, and what is measured on the weights."""
+    FIGURES.mkdir(parents=True, exist_ok=True)
+    found = report.logs(NAME, QUEUE)
+    measured = report.Measured(FIGURES / "measured.json")
+    forms = {
+        "corpus": PianoRoll(4, articulated=False),
+        "corpus, highest key": PianoRoll(4, articulated=False, voices="highest"),
+    }
+    corpora = {title: measured.once(title, lambda form=form: about(form)) for title, form in forms.items()}
+    figures: Figures = {}
+    for log in found:
+        figure = measured.on(log.folder / "last", log.run.name, measure)
+        if figure:
+            figures[log.run.name] = figure
+    figure_rolls()
+    figure_curves(found)
+    corpus = corpora["corpus"]
+    report.write_page(
+        report.RESULTS / f"{NAME}.md",
+        HEAD,
+        report.unfinished(found, QUEUE),
+        "## What the paper says",
+        claims(found, figures, corpus),
+        DENSITY_TEXT,
+        table_density(figures, corpora),
+        PICTURES_TEXT,
+        GRID_TEXT,
+        table_grid(figures, "density, drawn", density("drawn")),
+        table_grid(figures, "density, likelier", density("likelier")),
+        table_grid(figures, "nats, validation", lambda figure: figure["valid nats"]),
+        CELLS_TEXT,
+        table_cells(figures, corpus),
+        RATES_TEXT,
+        table_rates(found, figures),
+        CURVES_TEXT,
+        "## Costs",
+        costs(found),
+        CHOICES_TEXT,
+    )
+
+
+HEAD = """
+# Results: Deep Musician
+
+F. Gabelberger's experiments, made again with `seq2seq_gru`: a GRU reads 96 sixteenths of a piano roll, and
+another writes the 96 that follow. The paper prints no numbers; what it says in words is tested here. This
+page is written by
+
+```sh
+python benchmarks/deep_musician.py train     # hours: every run of the tables
+python benchmarks/deep_musician.py report
+```
+
+Data: the 21 movements of Mozart's sonatas in `classical`; 19 are trained on, and K. 311's slow movement and
+K. 545's last, one for validation and one for test, are what is measured on. 30 epochs, of random segments: an
+epoch is as many steps as the 19 movements have. The recipes are `recipes/deep-musician/`, the logs
+`docs/results/logs/deep-musician/`. Spreads are sample deviations over seeds.
+"""
+DENSITY_TEXT = f"""
+## Density of what is generated
+
+Keys that sound, a step: the paper's density. {PIECES} pieces of {STRETCHES} stretches from the empty input
+with the weights of the last update; *drawn*: a key sounds with its probability; *likelier*: where that is
+above one half. *Silent*, *chords* (more than one key) and *repeats* are shares of steps. No rule that
+composing has besides (no more than a bar of silence, one key at a time in one voice) is at work here.
+"""
+PICTURES_TEXT = """
+![a movement of Mozart, and what is generated](deep-musician/rolls.png)
+
+Four stretches from the empty input, seed 1 of each, and as many steps of the test piece.
+"""
+GRID_TEXT = """
+## Alpha and gamma
+
+Focal loss weighs a cell that sounds by alpha (1 - p)^gamma and a silent one by (1 - alpha) p^gamma, where p
+is the probability that it sounds. So what it makes of p is no probability: the surer cells count less and
+are left nearer to one half. The larger gamma, the more keys sound where they are drawn; the smaller alpha,
+the fewer.
+"""
+CELLS_TEXT = """
+## Likelihood, accuracy and F1
+
+Nats a step, summed over 88 keys. Accuracy, F1 of sounding cells and F1 weighed by class on the cells of both
+held-out pieces, each fed with the true frames before it; *free*: as the paper tests, 96 steps after the true
+96, fed with its own frames, by the likelier. *Silence* says that no key ever sounds, *repeat* that each step
+is the one before; *keys' frequencies* knows how often each key sounds. Nats after focal loss are those of
+what it makes of p, which are no probabilities.
+"""
+RATES_TEXT = """
+## Learning rate
+"""
+CURVES_TEXT = """
+![validation by epoch](deep-musician/validation.png)
+"""
+CHOICES_TEXT = """
+## Where the paper is silent or wrong
+
+- What the decoder is fed of its own: drawn frames; `probabilities` feeds what the sigmoid gives. `forced` is
+  fed with the true frames at first and with its own at last. In validation and in the likelihood all are fed
+  with the true ones.
+- The first stretch of a piece is written from 96 steps of silence, the paper's empty input. So that this is
+  learnt, silence stands for what came before in an eighth of the training segments.
+- Optimiser, rate, batch, weights to begin with, and epochs are not given: Adam, 0.001, 16, input weights of
+  deviation 1, 30.
+- The step is a sixteenth: the paper counts 96 steps and does not say of what.
+- *Monophonic* is the highest key that sounds in each step. Each key is still drawn by itself, so a network
+  of one voice may draw chords; composing lets through no second key.
+- *Dynamics* draws a velocity for each key that begins to sound. Velocities are left out of the nats above.
+- Of its wishes attention and dynamics are built; the token representations stand on the pages of the papers
+  that have them; reinforcement learning it declines itself.
+"""
+
+
+def main() -> int:
+    """Trains, or reports."""
+    if sys.argv[1:] == ["train"]:
+        runs.work_off(NAME, QUEUE)
+        return 0
+    if sys.argv[1:] == ["report"]:
+        write_report()
+        return 0
+    print(__doc__)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())
