@@ -18,10 +18,11 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from shutil import copyfile
 from typing import Any
@@ -153,6 +154,24 @@ def by_frequency(vocabulary: Vocabulary, pieces: Sequence[Words]) -> float:
 # --- Networks ---------------------------------------------------------------------------------------------
 
 
+@cache
+def places() -> tuple[Stream, NDArray[np.int64]]:
+    """The validation songs in the vocabulary of the 250 songs, and known tokens, evenly spaced."""
+    vocabulary = vocabulary_of(250)
+    pieces = words_of(corpus().side("valid"))
+    stream = Stream.of([vocabulary.find(words) for words in pieces], len(vocabulary))
+    everywhere = stream.windows(1)
+    known = everywhere[stream.tokens[everywhere] < stream.vocabulary]
+    return stream, known[np.linspace(0, len(known) - 1, PLACES).astype(int)]
+
+
+def frequencies_after_windows() -> float:
+    """Nats a token, at the same places, by how often each occurs in the 250 songs."""
+    stream, where = places()
+    counts = vocabulary_of(250).counts
+    return float(-np.log(counts / counts.sum())[stream.tokens[where]].mean())
+
+
 def after_windows(folder: Path) -> dict[str, float]:
     """How likely a network finds validation tokens after the 99 before them: those of the 250 songs'."""
     import torch
@@ -163,11 +182,9 @@ def after_windows(folder: Path) -> dict[str, float]:
     assert isinstance(network, torch.nn.Module)
     pieces = words_of(corpus().side("valid"))
     stream = Stream.of([vocabulary.find(words) for words in pieces], len(vocabulary))
-    common = Stream.of([vocabulary_of(250).find(words) for words in pieces], len(vocabulary_of(250)))
-    everywhere = common.windows(1)
-    places = everywhere[common.tokens[everywhere] < common.vocabulary]
-    places = places[np.linspace(0, len(places) - 1, PLACES).astype(int)]
-    scores = np.concatenate([_scored(network, stream, part) for part in np.array_split(places, PLACES // 64)])
+    _, where = places()
+    assert (stream.tokens[where] < len(vocabulary)).all(), "its songs are not among those of the comparison"
+    scores = np.concatenate([_scored(network, stream, part) for part in np.array_split(where, PLACES // 64)])
     return {"nats": float(-scores.mean()), "right": float((scores > np.log(0.5)).mean())}
 
 
@@ -308,7 +325,7 @@ def their_preparation(songs: Sequence[Path]) -> None:
 
 
 @contextmanager
-def cache_in(folder: Path) -> Iterator[None]:
+def cache_in(folder: Path) -> Generator[None]:
     """Makes Cadenza keep what it prepares elsewhere."""
     before = os.environ.get("CADENZA_CACHE")
     os.environ["CADENZA_CACHE"] = str(folder)
@@ -339,14 +356,21 @@ class Page:
     vocabularies: list[dict[str, float]]
 
     def log(self, run: runs.Planned) -> report.Log | None:
-        """The log of a run: on the GPU where it came further there, else here."""
+        """The log of a run, here or on the GPU: of those that can be measured, or were, the longer."""
         names = (run.name, f"gpu-{run.name}")
         logs = [log for log in self.found if log.run.name in names and log.events]
-        return max(logs, key=lambda log: len(log.validations), default=None)
+        return max(logs, key=lambda log: (self._known(log), len(log.validations)), default=None)
+
+    def _known(self, log: report.Log) -> bool:
+        here = (log.folder / "best" / "model.json").exists()
+        return here or any(f" {log.run.name}" in name for name in self.measured.figures)
 
     def nats(self, log: report.Log | None, epoch: int) -> float | None:
-        """A run's loss after windows, at an epoch whose weights were kept; measured where they lie here."""
-        if log is None or len(log.validations) < epoch:
+        """A run's loss after windows, at an epoch whose weights were kept; measured where they lie here.
+
+        None with another seed, which draws other songs, so that the vocabulary is another too.
+        """
+        if log is None or len(log.validations) < epoch or log.recipe.training.seed != 1:
             return None
         folder, name = weights(log, epoch), f"after windows, {log.run.name}, {epoch}"
         figure = self.measured.on(folder, name, after_windows)
@@ -355,6 +379,15 @@ class Page:
     def music(self, name: str) -> dict[str, float] | None:
         """What was measured of music, by its name."""
         return self.measured.figures.get(f"music of {name}", {}).get("figure")
+
+    def pieces(self, epoch: int, temperature: float) -> str:
+        """The name of the music of the 250 songs' network."""
+        return f"{self.name(SONGS)}-{epoch}-{temperature:g}"
+
+    def name(self, run: runs.Planned) -> str:
+        """What a run is called where it came further."""
+        log = self.log(run)
+        return log.run.name if log else run.name
 
 
 def weights(log: report.Log, epoch: int) -> Path:
@@ -390,12 +423,10 @@ def table_losses(page: Page) -> str:
             continue
         lines = [log.validations[e - 1] if len(log.validations) >= e else None for e in (1, *EPOCHS)]
         cells = [f"{line['loss']:.2f} / {valid_of(line):.2f}" if line else "–" for line in lines]
-        after = [shown(page.nats(log, epoch)) for epoch in (1, *EPOCHS)]
-        rows.append([log.run.name, *cells, best_of(log), *after[1:]])
-    small, large = page.vocabularies[-2], page.vocabularies[-1]
-    for about in (small, large):
-        rows.append([f"frequencies, {about['songs']} songs", *[""] * 4, "", f"{about['frequencies']:.2f}"])
-        rows[-1] += ["", ""]
+        after = [shown(page.nats(log, epoch)) for epoch in EPOCHS]
+        rows.append([log.run.name, *cells, best_of(log), *after])
+    floor = page.measured.once("frequencies after windows", frequencies_after_windows)
+    rows.append(["frequencies, 250 songs", *[""] * 5, *[f"{floor:.2f}"] * len(EPOCHS)])
     head = ["run", "epoch 1", *(str(e) for e in EPOCHS), "best epoch"]
     return report.markdown([*head, *(f"after windows, {e}" for e in EPOCHS)], rows)
 
@@ -457,11 +488,11 @@ def measure_music(page: Page) -> None:
             if len(log.validations) < epoch:
                 continue
             for temperature in TEMPERATURES if epoch == BEST else (1.0,):
-                name = f"songs-250-{epoch}-{temperature:g}"
+                name = page.pieces(epoch, temperature)
                 page.measured.on(weights(log, epoch), f"music of {name}", music(name, temperature))
     for run in (RIVAL, ALL_SONGS, MANY):
         if log := page.log(run):
-            page.measured.on(log.folder / "best", f"music of {run.name}", music(run.name))
+            page.measured.on(log.folder / "best", f"music of {log.run.name}", music(log.run.name))
     composer = model_folders()["composer"]
     page.measured.on(composer, "music of composer", music("composer", top_p=0.94, style="pop"))
 
@@ -476,16 +507,17 @@ def table_music(page: Page) -> str:
             rows.append([title, *(f"{figure[name]:.2f}" for name in SHOWN), link])
 
     for temperature in TEMPERATURES:
-        name = f"songs-250-{BEST}-{temperature:g}"
+        name = page.pieces(BEST, temperature)
         add(f"`songs-250`, {BEST} epochs, temperature {temperature:g}", page.music(name), name)
     for epoch in EPOCHS:
-        name = f"songs-250-{epoch}-1"
+        name = page.pieces(epoch, 1)
         if epoch != BEST:
             add(f"`songs-250`, {epoch} epochs, temperature 1", page.music(name), name)
-    for run in (ALL_SONGS, MANY):
-        add(f"`{run.name}`, best epoch, temperature 1", page.music(run.name), run.name)
+    for name in map(page.name, (ALL_SONGS, MANY)):
+        add(f"`{name}`, best epoch, temperature 1", page.music(name), name)
     add("**corpus, in the same rhythm**", page.measured.once("corpus as names", corpus_as_names))
-    add("stand-in for Trained Magenta: `performance-250`", page.music(RIVAL.name), RIVAL.name)
+    rival = page.name(RIVAL)
+    add(f"stand-in for Trained Magenta: `{rival}`", page.music(rival), rival)
     add("stand-in for Pretrained Magenta: `composer`", page.music("composer"), "composer")
     add("**corpus, as played**", page.measured.once("corpus as played", corpus_as_played))
     return report.markdown(["music", *SHOWN, ""], rows)
@@ -493,7 +525,7 @@ def table_music(page: Page) -> str:
 
 def pictures(page: Page) -> str:
     """The first piece at each temperature."""
-    names = [f"songs-250-{BEST}-{t:g}" for t in TEMPERATURES]
+    names = [page.pieces(BEST, t) for t in TEMPERATURES]
     found = [name for name in names if page.music(name)]
     return "\n\n".join(f"![{name}]({NAME}/{name}.png)" for name in found)
 
@@ -517,8 +549,9 @@ def table_runs(page: Page) -> str:
     for log in page.found:
         training, last = log.recipe.training, log.events[-1]
         cells = [log.run.name, training.device, training.precision, training.batch, log.progress]
-        rows.append([*cells, last["step"], f"{last['seconds'] / 3600:.2f}"])
-    head = ["run", "on", "precision", "batch", "run", "updates", "hours"]
+        lowest = f"{_lowest(log):.2f}" if log.validations else "–"
+        rows.append([*cells, last["step"], f"{last['seconds'] / 3600:.2f}", lowest])
+    head = ["run", "on", "precision", "batch", "run", "updates", "hours", "best validation, nats"]
     return report.markdown(head, rows) if rows else ""
 
 
@@ -610,7 +643,7 @@ def _lowest(log: report.Log) -> float:
 
 def songs_claim(page: Page) -> Claim:
     """More songs are better."""
-    said = "A larger set would be better (its section VI)"
+    said = "More songs would help (its section VI)"
     few, many = page.log(SONGS), page.log(ALL_SONGS)
     pair = [page.nats(log, BEST) for log in (few, many)]
     if pair[0] is None or pair[1] is None:
@@ -624,14 +657,14 @@ def songs_claim(page: Page) -> Claim:
 def temperature_claim(page: Page) -> Claim:
     """Temperature controls randomness."""
     said = "Temperature controls the randomness"
-    found = [page.music(f"songs-250-{BEST}-{t:g}") for t in TEMPERATURES]
+    found = [page.music(page.pieces(BEST, t)) for t in TEMPERATURES]
     figures = [figure for figure in found if figure]
     if len(figures) < len(TEMPERATURES):
         return Claim(said, None, "")
     heard = [figure["heard before"] for figure in figures]
     entropy = [figure["pitch-class entropy"] for figure in figures]
-    falls = all(a >= b for a, b in zip(heard, heard[1:], strict=False))
-    rises = all(a <= b for a, b in zip(entropy, entropy[1:], strict=False))
+    falls = all(a >= b for a, b in pairwise(heard))
+    rises = all(a <= b for a, b in pairwise(entropy))
     told = ", ".join(
         f"{t:g}: {a:.2f} and {b:.2f}" for t, a, b in zip(TEMPERATURES, heard, entropy, strict=True)
     )
@@ -682,7 +715,7 @@ def write_report() -> None:
         preparation,
         "## What the paper says",
         claims(page),
-        "## What was run on what",
+        RUNS_TEXT,
         table_runs(page),
         CHOICES_TEXT,
     )
@@ -711,13 +744,14 @@ LOSSES_TEXT = """
 Training / validation, by epochs. Either is a mean over the tokens that the run's vocabulary has, so losses of
 other vocabularies stand beside each other in the last columns only: *after windows*, the loss on 2048
 validation tokens that the vocabulary of the 250 songs has, each after the 99 before it. *Frequencies*: a
-model that knows only how often each token occurs, on all validation tokens that it knows.
+model that knows only how often each token occurs in these songs, on the same 2048.
 """
 VOCABULARY_TEXT = """
 ## Vocabulary
 
 What songs of the training split know of the validation songs. A token that the vocabulary lacks cannot be
-drawn, and is read as unknown.
+drawn, and is read as unknown. *Frequencies*: nats a token of a model that knows only how often each occurs,
+on the validation tokens that it knows.
 """
 WAYS_TEXT = """
 ## Many-to-one beside every step
@@ -743,6 +777,12 @@ PREPARING_TEXT = f"""
 {TIMED} songs spread over the set, from MIDI files to windows of numbers, in one process, nothing cached: by
 `prepare_as(Names(), ..., workers=1)`, and as the paper describes it: `converter.parse` of music21, the flat
 notes and chords named, the names numbered. Both in one run, each after one song that warmed it up.
+"""
+RUNS_TEXT = """
+## What was run on what
+
+Hours are those of the clock, on `cpu` of a core that was shared with other work. The losses stand beside each
+other only where tokens and vocabulary are the same.
 """
 CHOICES_TEXT = """
 ## Where the paper is silent, and what was chosen

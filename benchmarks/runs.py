@@ -31,6 +31,8 @@ from pathlib import Path
 from threading import Timer
 from typing import Any
 
+from cadenza.errors import CadenzaError
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -154,10 +156,13 @@ def main(
         help="train the GPU's queue, for so many minutes (9)",
     )
     options = parser.parse_args()
-    if options.what == "report":
-        write_report()
-    elif options.gpu is None:
-        work_off(paper, queue)
-    else:
-        work_off(paper, gpu_queue, options.gpu)
+    try:
+        if options.what == "report":
+            write_report()
+        elif options.gpu is None:
+            work_off(paper, queue)
+        else:
+            work_off(paper, gpu_queue, options.gpu)
+    except CadenzaError as error:
+        parser.exit(2, f"{paper}: {error}\n")
     return 0

@@ -1,4 +1,4 @@
-"""Staff notation of scores: written as MEI on a grid of sixteenths, engraved by Verovio as SVG.
+"""Staff notation of scores: written as MEI on a grid of sixteenths, engraved by Verovio as PNG.
 
 Two staves, split at middle C. On each, what sounds between two changes is a chord, tied to the next where a
 key sounds on. No voices and no tuplets; accidentals by the key that the notes suggest.
@@ -34,26 +34,23 @@ LENGTHS = (
     (1, "16", 0),
 )
 """That can be written: in sixteenths, as a value and dots."""
-LOOK = {
-    "pageWidth": 2400,
-    "adjustPageHeight": True,
-    "scale": 40,
-    "header": "none",
-    "footer": "none",
-    "svgViewBox": True,
-}
+WIDTH = 1300
+"""Pixels across a picture."""
 
 
 def engrave(score: Score, path: Path, bars: int = 8) -> None:
     """The first bars of a score in staff notation. All bars have the first's metre."""
+    import cairosvg
     import verovio
 
+    verovio.enableLog(verovio.LOG_ERROR)
     toolkit: Any = verovio.toolkit()
-    toolkit.setOptions(LOOK)
+    toolkit.setOptions({"pageWidth": 2600, "adjustPageHeight": True, "header": "none", "footer": "none"})
     if not toolkit.loadData(mei(score, bars)):
         raise ValueError(f"{path.name}: Verovio cannot read what was written for it")
+    drawing = toolkit.renderToSVG(1).encode()
     with atomic_path(path) as beside:
-        beside.write_text(toolkit.renderToSVG(1), encoding="utf-8")
+        cairosvg.svg2png(drawing, write_to=str(beside), output_width=WIDTH, background_color="white")
 
 
 def mei(score: Score, bars: int) -> str:
@@ -62,16 +59,11 @@ def mei(score: Score, bars: int) -> str:
     bar = 16 * metre.numerator // metre.denominator
     key = estimate_key(score)
     fifths, minor = (key.signature.sharps, key.minor) if key else (0, False)
-    staves = [Staff(fifths, minor, list(chords(score, bars * bar, upper=up))) for up in (True, False)]
-    measures = "".join(
-        f'<measure n="{i + 1}">'
-        + "".join(
-            f'<staff n="{n}"><layer n="1">{staff.measure(i * bar, (i + 1) * bar)}</layer></staff>'
-            for n, staff in enumerate(staves, 1)
-        )
-        + "</measure>"
-        for i in range(bars)
-    )
+    staves = [
+        Staff(name, fifths, minor, list(chords(score, bars * bar, upper=name == "upper")))
+        for name in ("upper", "lower")
+    ]
+    measures = "".join(measure(i + 1, i * bar, (i + 1) * bar, staves) for i in range(bars))
     signature = f"{abs(fifths)}{'s' if fifths > 0 else 'f'}" if fifths else "0"
     clefs = '<staffDef n="1" lines="5" clef.shape="G" clef.line="2"/>'
     clefs += '<staffDef n="2" lines="5" clef.shape="F" clef.line="4"/>'
@@ -82,6 +74,16 @@ def mei(score: Score, bars: int) -> str:
         f'<staffGrp symbol="brace" bar.thru="true">{clefs}</staffGrp></scoreDef>'
         f"<section>{measures}</section></score></mdiv></body></music></mei>"
     )
+
+
+def measure(number: int, begin: int, end: int, staves: list[Staff]) -> str:
+    """A measure of all staves, from one sixteenth to another."""
+    layers = [
+        f'<staff n="{n}"><layer n="1">{staff.measure(begin, end)}</layer></staff>'
+        for n, staff in enumerate(staves, 1)
+    ]
+    ties = [tie for staff in staves for tie in staff.ties()]
+    return f'<measure n="{number}">{"".join(layers + ties)}</measure>'
 
 
 @dataclass(frozen=True)
@@ -114,14 +116,18 @@ def chords(score: Score, end: int, *, upper: bool) -> Iterator[Chord]:
 class Staff:
     """Writes the measures of a staff, in a key, from the first to the last."""
 
+    name: str
     fifths: int
     """Sharps of the key; flats are negative."""
     minor: bool
     chords: list[Chord]
-    held: frozenset[int] = frozenset()
-    """What the chord written last was tied to."""
+    held: dict[int, str] = field(default_factory=dict[int, str])
+    """Pitches that the chord written last is tied to, with the notes there."""
     altered: dict[tuple[str, int], int] = field(default_factory=dict[tuple[str, int], int])
     """Alterations in this measure by letter and octave."""
+    tied: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    """Notes that are tied, and to which; those that are not written yet."""
+    notes: int = 0
 
     def measure(self, begin: int, end: int) -> str:
         """A measure, from one sixteenth to another."""
@@ -132,36 +138,33 @@ class Staff:
             while at < last:
                 length, value, dots = fitting(at - begin, last - at)
                 at += length
-                tied = chord.pitches if at < chord.end else chord.held
-                written.append(self.chord(chord.pitches, tied, f'dur="{value}" dots="{dots}"'))
-                self.held = tied
+                held = chord.pitches if at < chord.end else chord.held
+                written.append(self.chord(chord.pitches, held, f'dur="{value}" dots="{dots}"'))
         return "".join(written)
 
-    def chord(self, pitches: frozenset[int], tied: frozenset[int], length: str) -> str:
+    def ties(self) -> list[str]:
+        """The ties that ended since they were last asked for."""
+        ended = [f'<tie startid="#{first}" endid="#{last}"/>' for first, last in self.tied]
+        self.tied.clear()
+        return ended
+
+    def chord(self, pitches: frozenset[int], held: frozenset[int], length: str) -> str:
         """A chord, or a rest."""
-        if not pitches:
-            return f"<rest {length}/>"
-        notes = "".join(self.note(pitch, self.tie(pitch, tied)) for pitch in sorted(pitches))
-        return f"<chord {length}>{notes}</chord>"
+        names = {pitch: f"{self.name}-{self.notes + i}" for i, pitch in enumerate(sorted(pitches))}
+        self.notes += len(pitches)
+        self.tied += [(self.held[pitch], name) for pitch, name in names.items() if pitch in self.held]
+        notes = "".join(self.note(pitch, name) for pitch, name in names.items())
+        self.held = {pitch: name for pitch, name in names.items() if pitch in held}
+        return f"<chord {length}>{notes}</chord>" if pitches else f"<rest {length}/>"
 
-    def tie(self, pitch: int, tied: frozenset[int]) -> str:
-        """Whether a note goes on what was, goes on after it, or both."""
-        kind = {(True, True): "m", (True, False): "t", (False, True): "i"}.get(
-            (pitch in self.held, pitch in tied)
-        )
-        return f' tie="{kind}"' if kind else ""
-
-    def note(self, pitch: int, tie: str) -> str:
-        """A note, with an accidental where its letter had another."""
+    def note(self, pitch: int, name: str) -> str:
+        """A note, with an accidental where its letter had another and it is not tied to."""
         letter, alteration, octave = spelt(pitch, self.fifths - (3 if self.minor else 4))
         before = self.altered.get((letter, octave), signed(letter, self.fifths))
         self.altered[letter, octave] = alteration
-        accidental = ""
-        if alteration != before and 't"' not in tie and 'm"' not in tie:
-            accidental = f' accid="{ACCIDENTALS[alteration]}"'
-        elif alteration:
-            accidental = f' accid.ges="{ACCIDENTALS[alteration]}"'
-        return f'<note pname="{letter}" oct="{octave}"{accidental}{tie}/>'
+        written = "accid" if alteration != before and pitch not in self.held else "accid.ges"
+        accidental = f'{written}="{ACCIDENTALS[alteration]}"'
+        return f'<note xml:id="{name}" pname="{letter}" oct="{octave}" {accidental}/>'
 
 
 def fitting(at: int, left: int) -> tuple[int, str, int]:

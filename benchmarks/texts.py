@@ -125,7 +125,9 @@ def drawn(model: Model, sampling: Sampling, prompt: Words | None, seed: int) -> 
     known = None
     if prompt is not None:
         unknown = vocabulary.find(prompt) < 0
-        nearest = [vocabulary.nearest(word) if new else word for word, new in zip(prompt, unknown, strict=True)]
+        nearest = [
+            vocabulary.nearest(word) if new else word for word, new in zip(prompt, unknown, strict=True)
+        ]
         known = TokenSequence(np.array(nearest), vocabulary.form)
     state = network.start(known, None, lambda _: (0, 0))
     sampler = Sampler(sampling, seed)
@@ -163,7 +165,7 @@ def heard(form: TokenForm, draws: Sequence[Words]) -> dict[str, float]:
         each = [one | on_and_off(words) for one, words in zip(each, draws, strict=True)]
     if isinstance(form, Chords):
         each = [one | harmony(form, words) for one, words in zip(each, draws, strict=True)]
-    return {name: float(np.nanmean([one[name] for one in each])) for name in each[0]}
+    return {name: float(np.mean([one[name] for one in each])) for name in each[0]}
 
 
 def repetition(words: Words) -> dict[str, float]:
@@ -186,7 +188,7 @@ def density(form: TokenForm, words: Words) -> float:
 
 
 def on_and_off(words: Words) -> dict[str, float]:
-    """Of messages: the share of offs that let go of a key that is down, and of time that nothing sounds in."""
+    """Of messages: the share of offs that let go of a key that is down, and of time in silence."""
     down: set[int] = set()
     offs = closing = passed = silent = 0
     times = Messages().times(words)[0]
@@ -204,13 +206,13 @@ def on_and_off(words: Words) -> dict[str, float]:
 
 
 def harmony(form: Chords, words: Words) -> dict[str, float]:
-    """Of chords: keys that neighbours share, of those that are in either; notes in the best scale."""
+    """Of chords: keys that neighbours share, of those that are in either; notes in the best scale, of all."""
     keys = form.keys(words)
     both, either = (keys[1:] & keys[:-1]).sum(1), (keys[1:] | keys[:-1]).sum(1)
     try:
         scale = scale_consistency(form.decode(TokenSequence(words, form)))
     except CadenzaError:
-        scale = float("nan")
+        scale = 0.0
     return {"kept": float(both.sum() / max(1, either.sum())), "scale": scale}
 
 

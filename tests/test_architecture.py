@@ -22,6 +22,7 @@ PACKAGE = SRC / "cadenza"
 RANKS = {
     "errors": 0,
     "files": 0,
+    "interrupts": 0,
     "score": 0,
     "soundfont": 0,
     "download": 1,

@@ -384,5 +384,53 @@ def test_compose_from_a_random_place_of_a_folder(tmp_path: Path) -> None:
     assert not (tmp_path / "x.mid").exists()
 
 
+def test_ctrl_c_while_an_mp3_is_encoded_leaves_none(tmp_path: Path) -> None:
+    write_midi(Score.from_notes(ROWS * 1, qpm=10), tmp_path / "long.mid")
+    situation = f"""
+import os
+from cadenza import audio
+pieces = audio._pieces
+def interrupted(samples):
+    for i, piece in enumerate(pieces(samples)):
+        if i == 1:
+            os.kill(os.getpid(), {int(signal.SIGINT)})
+        yield piece
+audio._pieces = interrupted
+"""
+    result = cadenza_in(situation, "render", "long.mid", "-o", "a.mp3", folder=tmp_path)
+    assert (result.returncode, result.stdout, result.stderr) == (130, "", "cadenza: stopped\n")
+    assert files(tmp_path) == {"in.mid", "long.mid"}
+
+
+def test_ctrl_c_while_a_corpus_is_prepared_ends_its_workers(tmp_path: Path) -> None:
+    (tmp_path / "tunes").mkdir()
+    for i in range(130):
+        write_midi(Score.from_notes(ROWS, qpm=60 + i), tmp_path / "tunes" / f"{i}.mid")
+    situation = f"""
+import os
+from cadenza import dataset
+encode = dataset._encode_shards
+def interrupted(*arguments):
+    for done in encode(*arguments):
+        os.kill(os.getpid(), {int(signal.SIGINT)})
+        yield done
+dataset._encode_shards = interrupted
+dataset._cores = lambda: 2
+"""
+    # Who reads its output to the end waits for every process that holds it.
+    result = cadenza_in(situation, "corpus", "prepare", "tunes", folder=tmp_path)
+    assert (result.returncode, result.stdout) == (130, "")
+    assert result.stderr.endswith("cadenza: stopped\n")
+    assert "leaked" not in result.stderr
+
+
+def test_help_without_a_command_and_by_its_short_name(tmp_path: Path) -> None:
+    for arguments in ((), ("corpus",)):
+        bare = cadenza(*arguments, folder=tmp_path)
+        assert (bare.returncode, bare.stderr) == (2, "")
+        assert "Usage" in bare.stdout
+    assert "Usage" in cadenza("compose", "-h", folder=tmp_path).stdout
+
+
 def test_the_defaults_are_those_of_the_engine(tmp_path: Path) -> None:
     assert f"{Sampling().top_p}" in cadenza("continue", "--help", folder=tmp_path).stdout

@@ -114,6 +114,15 @@ def test_any_metre_and_even_a_single_key_comes_to_an_end(
     assert (take.added["start"][1:] >= take.added["end"][:-1]).all()
 
 
+def test_in_a_file_of_few_ticks_a_quarter_no_key_is_struck_twice_at_once(model: compose.Model) -> None:
+    prompt = Score.from_notes([(60 + i, i, i + 1, 80) for i in range(8)], ticks_per_quarter=1)
+    for seed in (1, 2, 3):
+        added = continue_(prompt, Wish(bars=8, seed=seed, style="pop"), model=model).added
+        for pitch in set(added["pitch"].tolist()):
+            own = added[added["pitch"] == pitch]
+            assert (own["start"][1:] >= own["end"][:-1]).all()
+
+
 def test_no_note_is_longer_than_four_bars_nor_open(model: compose.Model) -> None:
     for style in model.sequence_model.styles:
         take = generate(

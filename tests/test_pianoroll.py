@@ -45,8 +45,10 @@ FORMS = [
     PianoRoll(8, "second"),
     PianoRoll(7, "second"),
 ]
-BINARY = [PianoRoll(steps, articulated=False) for steps in (1, 2, 3, 4)]
-BINARY += [PianoRoll(steps, "second", articulated=False) for steps in (7, 8)]
+BINARY = [
+    *(PianoRoll(steps, articulated=False) for steps in (1, 2, 3, 4)),
+    *(PianoRoll(steps, "second", articulated=False) for steps in (7, 8)),
+]
 C4 = 60 - LOWEST
 Note = tuple[int, int, int, int]
 

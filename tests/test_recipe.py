@@ -52,7 +52,7 @@ def test_changes_go_before_the_file(path: Path) -> None:
     ("key", "value", "message"),
     [
         ("training.stps", "9", r"training\.stps: no such key; there are init, reset, steps"),
-        ("training.steps", "many", r"training\.steps: 'many' should be a int, as in 6000"),
+        ("training.steps", "many", r"training\.steps: 'many' should be a whole number, as in 6000"),
         ("training.optimiser", "sgd", r"training\.optimiser: 'sgd' should be one of muon, adamw"),
         ("model.name", "gpt", "unknown model 'gpt'; known are composer"),
         ("model.width", "100", "width must be 32 times heads"),

@@ -521,7 +521,7 @@ def test_focal_loss_is_of_rolls_alone(cache: Path, tmp_path: Path) -> None:
     del cache
     corpus = music(tmp_path / "tunes")
     table = {
-        "model": {"name": "event_lstm"},
+        "model": {"name": "event_lstm", "styles": ["tunes"]},
         "data": {"corpora": [corpus]},
         "training": {"focal": True},
     }

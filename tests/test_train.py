@@ -139,8 +139,16 @@ def test_a_corpus_too_small_to_be_split(recipe: Recipe, tmp_path: Path) -> None:
     folder = tmp_path / "one"
     folder.mkdir()
     write_midi(Score.from_notes([(60, 0, 100, 80), (64, 480, 900, 80)]), folder / "a.mid")
-    with pytest.raises(CadenzaError, match=r"one is too small: of its . pieces none is left for"):
+    with pytest.raises(CadenzaError, match=r"one is too small: no piece is left for"):
         Run(Recipe("composer", recipe.sizes, DataConfig((str(folder),)), recipe.training), tmp_path / "run")
+
+
+def test_a_style_that_the_model_does_not_have_is_told_before_training(recipe: Recipe, tmp_path: Path) -> None:
+    sizes = replace(recipe.sizes, styles=("pop", "jazz"))
+    with pytest.raises(CadenzaError, match=r"the style 'tunes', which the model does not have: .* pop, jazz"):
+        Run(replace(recipe, sizes=sizes), tmp_path / "run")
+    with pytest.raises(CadenzaError, match=r"data\.corpora is empty"):
+        DataConfig(corpora=())
 
 
 def test_a_new_run_may_begin_with_the_weights_of_another(recipe: Recipe, tmp_path: Path) -> None:

@@ -7,6 +7,9 @@ import signal
 def main() -> None:
     """Runs the command line. From here on Ctrl-C ends it quietly, also while it is still being imported."""
     signal.signal(signal.SIGINT, _stop)
+    # The matrices of one note are too small to be shared: threads that wait for each other cost several times
+    # the work. Set before NumPy is imported, and only where the user has not.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from cadenza.cli import main as run
 
     signal.signal(signal.SIGINT, signal.default_int_handler)

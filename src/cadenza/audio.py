@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from cadenza.errors import CadenzaError
 from cadenza.files import atomic_path, cache_folder
+from cadenza.interrupts import deferred_interrupt
 from cadenza.score import Score
 from cadenza.soundfont import FRAME, low_pass, read_soundfont, resample
 
@@ -436,11 +437,19 @@ def write_mp3(samples: NDArray[np.float32], path: Path, sample_rate: int = SAMPL
     quality: dict[str, Any] = {"compression_level": 0.2, "bitrate_mode": "VARIABLE"}
     with atomic_path(path) as beside:
         try:
-            with soundfile.SoundFile(
-                encoded, "w", sample_rate, samples.shape[1], format="MP3", **quality
-            ) as file:
+            # libsndfile calls back into Python to write, and what is raised there is lost.
+            with (
+                deferred_interrupt() as interrupt,
+                soundfile.SoundFile(
+                    encoded, "w", sample_rate, samples.shape[1], format="MP3", **quality
+                ) as file,
+            ):
                 for piece in _pieces(samples):
                     file.write(piece)
+                    if interrupt.is_set():
+                        break
+            if interrupt.is_set():
+                raise KeyboardInterrupt
         except soundfile.LibsndfileError as error:
             raise CadenzaError(f"{path}: not written: {error.error_string}") from error
         beside.write_bytes(encoded.getbuffer())

@@ -96,7 +96,13 @@ class EventBatches(Batches[EventBatch]):
         self.source = WindowSource(
             self.corpora, shares, data.window, config.batch, data.augmentation, config.seed, data.beginnings
         )
-        _check([(c.name, len(c.pieces), c.side("train"), c.side("valid")) for c in self.corpora])
+        _check([(c.name, c.side("train"), c.side("valid")) for c in self.corpora])
+        for corpus in self.corpora:
+            if self.styles and corpus.style not in self.styles:
+                raise CadenzaError(
+                    f"the music of {corpus.name} is of the style {corpus.style!r}, which the model does not "
+                    f"have: name it in model.styles, beside or instead of {', '.join(self.styles)}"
+                )
         self.held_out = {
             c.name: [
                 torch_batch(one, self.styles)
@@ -119,7 +125,7 @@ class RollBatches(Batches[RollBatch]):
         self.corpora = tuple(prepare_as(roll, name) for name in data.corpora)
         _refuse_chords(self.corpora, data.pieces, roll)
         split = [(c, sides(c, "train", data.pieces), sides(c, "valid", data.pieces)) for c in self.corpora]
-        _check([(c.name, len(c.pieces), train, valid) for c, train, valid in split])
+        _check([(c.name, train, valid) for c, train, valid in split])
         if data.order == "epochs":
             source = Epochs(self.corpora, data.pieces, data.window, config.batch, config.seed, data.context)
             self.epoch = source.batches
@@ -170,7 +176,7 @@ class TokenBatches(Batches[TokenBatch]):
         self.corpora = tuple(prepare_as(sizes.form, name) for name in data.corpora)
         train = {c.name: _some(sides(c, "train", data.pieces), data.most, config.seed) for c in self.corpora}
         valid = {c.name: sides(c, "valid", data.pieces) for c in self.corpora}
-        _check([(c.name, len(c.pieces), train[c.name], valid[c.name]) for c in self.corpora])
+        _check([(c.name, train[c.name], valid[c.name]) for c in self.corpora])
         self.vocabulary = Vocabulary.of(
             sizes.form, (c.sequence(p).words for c in self.corpora for p in train[c.name])
         )
@@ -236,16 +242,16 @@ def openings_of(
     return {"rows": np.array(rows), "velocities": np.array(velocities)} if rows else {}
 
 
-def _check(corpora: list[tuple[str, int, list[Piece], list[Piece]]]) -> None:
-    """Corpora as name, number of pieces, and those of training and validation."""
+def _check(corpora: list[tuple[str, list[Piece], list[Piece]]]) -> None:
+    """Corpora as name, and pieces of training and validation."""
     names = [name for name, *_ in corpora]
     if len(set(names)) < len(names):
         raise CadenzaError(f"two corpora are called the same: {', '.join(names)}")
-    for name, count, train, valid in corpora:
+    for name, train, valid in corpora:
         if not (train and valid):
             raise CadenzaError(
-                f"{name} is too small: of its {count} pieces none is left for "
-                f"{'validation' if train else 'training'}; some twenty are enough"
+                f"{name} is too small: no piece is left for {'validation' if train else 'training'}; "
+                "some twenty are enough"
             )
 
 

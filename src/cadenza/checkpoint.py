@@ -16,7 +16,7 @@ from typing import Any, Final, get_args, get_origin, get_type_hints
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file  # pyright: ignore[reportUnknownVariableType]
+from safetensors.numpy import load_file, save  # pyright: ignore[reportUnknownVariableType]
 
 from cadenza.errors import CadenzaError
 from cadenza.files import atomic_path
@@ -68,11 +68,9 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint, groups: Mapping[str, T
     folder.mkdir(parents=True, exist_ok=True)
     files = {group: f"{group}-{checkpoint.step:06d}.safetensors" for group in groups}
     for group, tensors in groups.items():
-        try:
-            with atomic_path(folder / files[group]) as beside:
-                save_file({name: np.ascontiguousarray(t) for name, t in tensors.items()}, beside)
-        except SafetensorError as error:
-            raise CadenzaError(f"{folder / files[group]}: not written: {error}") from error
+        # Not by save_file, whose files nobody else may read.
+        with atomic_path(folder / files[group]) as beside:
+            beside.write_bytes(save({name: np.ascontiguousarray(t) for name, t in tensors.items()}))
     with atomic_path(folder / "model.json") as beside:
         beside.write_text(
             json.dumps(asdict(checkpoint) | {"files": files}, indent=1) + "\n", encoding="utf-8"

@@ -30,6 +30,7 @@ app = typer.Typer(
     name="cadenza",
     help="Composes piano music with you: continues what you play, or begins on its own.",
     no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
@@ -58,14 +59,30 @@ def main() -> NoReturn:
     except CadenzaError as error:
         _fail(str(error))
     except typer.TyperException as error:
+        if not error.format_message():  # the help was shown
+            sys.exit(2)
         _fail(f"{error.format_message()} (cadenza --help shows how)")
     except (KeyboardInterrupt, typer.Abort):
         sys.stdout.flush()
         print("cadenza: stopped", file=sys.stderr, flush=True)
+        if _end_workers():
+            sys.exit(INTERRUPTED)  # which frees what they shared
         # Not by sys.exit: Python would die of the signal where the interrupt came through its exec(), as it
         # does while a dataclass is made, and show a traceback where another follows.
         os._exit(INTERRUPTED)
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _end_workers() -> bool:
+    """Ends the processes that prepare a corpus, which leave Ctrl-C to us; whether there were any."""
+    if "multiprocessing" not in sys.modules:
+        return False
+    workers = sys.modules["multiprocessing"].active_children()
+    for worker in workers:
+        worker.kill()
+    for worker in workers:
+        worker.join()
+    return bool(workers)
 
 
 def _fail(message: str) -> NoReturn:
@@ -465,6 +482,8 @@ def corpus_list() -> None:
 
     [bold]CADENZA_DATA=~/music cadenza corpus list[/bold]
     """
+    from importlib.util import find_spec
+
     from cadenza.corpus import CORPORA, find_corpus
 
     table = Table(box=None, header_style="bold")
@@ -473,7 +492,7 @@ def corpus_list() -> None:
     for name, corpus in CORPORA.items():
         try:
             find_corpus(name)
-            here = "yes"
+            here = "yes" if not corpus.needs or find_spec(corpus.needs) else "needs cadenza[corpora]"
         except CadenzaError:
             here = "no"
         table.add_row(name, here, corpus.title, corpus.licence)

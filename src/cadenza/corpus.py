@@ -89,6 +89,8 @@ class Corpus:
     """A group found in the music, where the items name none."""
     archive: Archive | None = None
     """What `fetch` downloads."""
+    needs: str = ""
+    """A package of the extra `corpora` without which it cannot be read."""
 
 
 def midi_items(folder: Path) -> list[Item]:
@@ -106,7 +108,7 @@ def midi_items(folder: Path) -> list[Item]:
         seen.add((stat.st_dev, stat.st_ino))
         folders.sort()  # of two links to one folder, always the same counts
         paths = (Path(at, name) for name in names)
-        files += [path for path in paths if path.suffix.lower() in MIDI_SUFFIXES and path.is_file()]
+        files += [path for path in paths if path.suffix.lower() in MIDI_SUFFIXES]
     return [Item(path.relative_to(folder).as_posix(), path) for path in sorted(files)]
 
 
@@ -115,7 +117,9 @@ def _refuse(error: OSError) -> None:
 
 
 def read_midi_item(item: Item) -> Score:
-    """The notes of a MIDI file."""
+    """The notes of a MIDI file. Raises CadenzaError where it is none, or cannot be read."""
+    if not item.path.is_file():
+        raise CadenzaError(f"{item.path}: no file, or a link that leads nowhere")
     return read_notes(item.path)
 
 
@@ -385,6 +389,7 @@ def _boulanger(name: str, title: str, file: str, steps_per_quarter: int, notes: 
         _read_mat(steps_per_quarter),
         "boulanger",
         "Published split. Transposed to C; held and repeated notes are not told apart. " + notes,
+        needs="scipy",
     )
 
 
@@ -471,6 +476,7 @@ CORPORA: Final[dict[str, Corpus]] = {
             _read_chorale,
             notes="Settings that begin with the same eight melody intervals are kept together.",
             group=lambda score: tune_hash(score),  # noqa: PLW0108 (it is defined below)
+            needs="music21",
         ),
         Corpus(
             "maestro",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
@@ -21,6 +22,11 @@ def _require(key: str, value: float, fine: bool, allowed: str) -> None:
         raise CadenzaError(f"{key} must be {allowed}, not {value:g}")
 
 
+def _require_corpora(corpora: tuple[str, ...]) -> None:
+    if not corpora:
+        raise CadenzaError("data.corpora is empty: name a corpus or a folder")
+
+
 @dataclass(frozen=True)
 class DataConfig:
     """What a model of events is trained on."""
@@ -37,6 +43,7 @@ class DataConfig:
     """What is varied."""
 
     def __post_init__(self) -> None:
+        _require_corpora(self.corpora)
         _require("data.beginnings", self.beginnings, 0 <= self.beginnings <= 1, "from 0 to 1")
         _require("data.window", self.window, self.window >= 2, "2 or more")
         if self.shares and len(self.shares) != len(self.corpora):
@@ -65,6 +72,7 @@ class RollDataConfig:
     """Share of the random segments of which the context is hidden: silence stands for it."""
 
     def __post_init__(self) -> None:
+        _require_corpora(self.corpora)
         _require("data.window", self.window, self.window >= 2, "2 or more")
         _require("data.segments", self.segments, self.segments >= 0, "0 or more")
         fits = 0 <= self.context < self.window
@@ -94,6 +102,7 @@ class TokenDataConfig:
     """Tokens before them that are only read."""
 
     def __post_init__(self) -> None:
+        _require_corpora(self.corpora)
         _require("data.window", self.window, self.window >= 1, "1 or more")
         for name in ("most", "context"):
             _require(f"data.{name}", getattr(self, name), getattr(self, name) >= 0, "0 or more")
@@ -266,6 +275,16 @@ def _filled(kind: type[Config], table: Mapping[str, Any], where: str) -> Config:
     return kind(**values)
 
 
+KINDS: Final = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "a word in quotes",
+    tuple: "a list",
+}
+"""What values are called in messages."""
+
+
 def _checked(value: Any, default: Any, hint: Any, where: str) -> Any:
     """A value of the kind that its default has."""
     if is_dataclass(default):
@@ -275,7 +294,8 @@ def _checked(value: Any, default: Any, hint: Any, where: str) -> Any:
     if isinstance(default, float) and type(value) is int:
         value = float(value)
     if type(value) is not type(default):  # pyright: ignore[reportUnknownArgumentType]
-        raise CadenzaError(f"{where}: {value!r} should be a {type(default).__name__}, as in {default!r}")
+        example = json.dumps(default)
+        raise CadenzaError(f"{where}: {value!r} should be {KINDS[type(default)]}, as in {example}")
     choices = get_args(hint)
     if isinstance(default, str) and choices and value not in choices:
         raise CadenzaError(f"{where}: {value!r} should be one of {', '.join(choices)}")

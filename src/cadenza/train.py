@@ -10,14 +10,11 @@ from __future__ import annotations
 
 import json
 import math
-import signal
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
 from pathlib import Path
-from threading import Event, current_thread, main_thread
 from typing import Any, Final, Protocol, runtime_checkable
 
 import torch
@@ -34,6 +31,7 @@ from cadenza.engine.network import NumpyComposer
 from cadenza.engine.sampler import Sampling
 from cadenza.errors import CadenzaError
 from cadenza.files import atomic_path
+from cadenza.interrupts import deferred_interrupt
 from cadenza.midi import write_midi
 from cadenza.models import MODELS
 from cadenza.models.rolls import RollBatch
@@ -402,26 +400,6 @@ def _record(recipe: Recipe, folder: Path) -> dict[str, Any]:
         for key, value in now[section].items()
         if before[section].get(key) != value
     }
-
-
-@contextmanager
-def deferred_interrupt() -> Generator[Event]:
-    """Ctrl-C sets the event instead of breaking off a step half-way; a second one does break off."""
-    asked = Event()
-
-    def handle(*_: object) -> None:
-        if asked.is_set():
-            raise KeyboardInterrupt
-        asked.set()
-
-    if current_thread() is not main_thread():
-        yield asked
-        return
-    before = signal.signal(signal.SIGINT, handle)
-    try:
-        yield asked
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def plot_log(folder: Path) -> None:
