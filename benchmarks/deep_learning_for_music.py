@@ -722,12 +722,13 @@ def nade_claim(of_frames: dict[str, dict[str, float]]) -> Claim:
     return Claim(said, holds, told, runs=tuple(f"rnn-nade-{name}" for name in PUBLISHED))
 
 
-def floors(of_frames: dict[str, dict[str, float]]) -> str:
+def floors(of_frames: dict[str, dict[str, float]], ended: set[str]) -> str:
     """What has to be reached."""
     path = FIGURES / "speed.json"
     lines: list[str] = []
     jsb = of_frames.get("rnn-nade-jsb")
-    holds = report.verdict(jsb["test"] <= FLOOR if jsb else None)
+    below = jsb is not None and jsb["test"] <= FLOOR
+    holds = report.verdict(below if below or "rnn-nade-jsb" in ended else None)
     lines.append(
         f"- RNN-NADE on JSB, at most {FLOOR} nats a frame: {holds}"
         + (f", {jsb['test']:.3f}." if jsb else ".")
@@ -782,7 +783,7 @@ def write_report() -> None:
         HEAD,
         report.unfinished([log for log in found if log.run in left], left),
         "## Floors",
-        floors(of_frames),
+        floors(of_frames, ended),
         CORPORA_TEXT,
         table_corpora(corpora),
         shown(

@@ -7,7 +7,7 @@ python benchmarks/generating_music_lstm.py report        # writes docs/results/g
 Protocol. A token is what is struck at one onset. Loss: nats a token, mean over the tokens that a model
 knows; how many it knows is told beside. Networks are compared after windows of 99 tokens, on the same places
 of the validation songs and only where the vocabulary of the 250 songs has the next token, so that neither a
-larger vocabulary nor a shorter memory counts. Music: 16 bars after 8 of a random place in the corpus, the
+larger vocabulary nor a shorter memory counts. Music: 32 bars after 8 of a random place in the corpus, the
 same places for all models, drawn from the full distribution.
 """
 
@@ -31,16 +31,16 @@ import numpy as np
 import protocol
 import report
 import runs
-import samples
 from numpy.typing import NDArray
 
 from cadenza import measures
 from cadenza.compose import Model, Sampling, Wish, generate_after, load_model, model_folders
 from cadenza.corpus import find_corpus
-from cadenza.dataset import Piece, Prepared, prepare_as
+from cadenza.dataset import Piece, Prepared, prepare, prepare_as
 from cadenza.midi import write_midi
 from cadenza.plot import curves, piano_roll
 from cadenza.recipe import Recipe, load_recipe
+from cadenza.representation import events
 from cadenza.representation.chords import Names
 from cadenza.representation.tokens import TokenSequence, Vocabulary, Words
 from cadenza.score import Score
@@ -61,7 +61,7 @@ CONTEXT = 99
 PLACES = 2048
 """Validation tokens on which networks are compared."""
 TAKES = 12
-BARS = 16
+BARS = 32
 TIMED = 25
 """Songs that are prepared by either program."""
 
@@ -202,13 +202,17 @@ def _scored(network: Any, stream: Stream, places: NDArray[np.int64]) -> NDArray[
 # --- Music ------------------------------------------------------------------------------------------------
 
 
-def heard_before(score: Score, length: int = 4) -> float:
-    """Share of the groups of four onsets, pitches alone, that were struck before in the piece."""
-    notes = measures.pitched(score)
-    firsts = np.flatnonzero(np.diff(notes["start"], prepend=notes["start"][0] - 1))
-    onsets = [chord.tobytes() for chord in np.split(notes["pitch"], firsts[1:])]
-    groups = [tuple(onsets[i : i + length]) for i in range(len(onsets) - length + 1)]
-    return 1 - len(set(groups)) / len(groups) if groups else 0.0
+def heard_before(length: int) -> Callable[[Score], float]:
+    """Share of the groups of so many onsets, pitches alone, that were struck before in the piece."""
+
+    def measure(score: Score) -> float:
+        notes = measures.pitched(score)
+        firsts = np.flatnonzero(np.diff(notes["start"], prepend=notes["start"][0] - 1))
+        onsets = [chord.tobytes() for chord in np.split(notes["pitch"], firsts[1:])]
+        groups = [tuple(onsets[i : i + length]) for i in range(len(onsets) - length + 1)]
+        return 1 - len(set(groups)) / len(groups) if groups else 0.0
+
+    return measure
 
 
 def keys_an_onset(score: Score) -> float:
@@ -218,7 +222,8 @@ def keys_an_onset(score: Score) -> float:
 
 
 SHOWN: dict[str, Callable[[Score], float]] = {
-    "heard before": heard_before,
+    "pairs heard before": heard_before(2),
+    "fours heard before": heard_before(4),
     "repeated onsets": measures.repeated_onsets,
     "repeated bars": measures.self_repetition,
     "keys an onset": keys_an_onset,
@@ -268,8 +273,16 @@ def corpus_as_names() -> dict[str, float]:
 
 
 def corpus_as_played() -> dict[str, float]:
-    """Of excerpts of sixty songs, with the rhythm that they have."""
-    return by_ear(samples.corpus_excerpts(CORPUS, 60))
+    """Of the same songs as they are played, as many bars from their middle."""
+    prepared = prepare(CORPUS)
+    return by_ear([middle(events.decode(prepared.sequence(piece))) for piece in prepared.side("valid")])
+
+
+def middle(score: Score) -> Score:
+    """Its bars in the middle; fewer where it is shorter."""
+    lines = score.bar_lines().tolist()
+    first = max(0, (len(lines) - 1 - BARS) // 2)
+    return score.crop(lines[first], lines[min(first + BARS, len(lines) - 1)])
 
 
 # --- Preparing --------------------------------------------------------------------------------------------
@@ -661,7 +674,7 @@ def temperature_claim(page: Page) -> Claim:
     figures = [figure for figure in found if figure]
     if len(figures) < len(TEMPERATURES):
         return Claim(said, None, "")
-    heard = [figure["heard before"] for figure in figures]
+    heard = [figure["pairs heard before"] for figure in figures]
     entropy = [figure["pitch-class entropy"] for figure in figures]
     falls = all(a >= b for a, b in pairwise(heard))
     rises = all(a <= b for a, b in pairwise(entropy))
@@ -671,7 +684,7 @@ def temperature_claim(page: Page) -> Claim:
     return Claim(
         said,
         falls and rises,
-        f"With each step of it less was heard before, and pitch classes are more even: {told}.",
+        f"With each step of it fewer pairs were heard before, and pitch classes are more even: {told}.",
     )
 
 
@@ -763,13 +776,13 @@ MUSIC_TEXT = f"""
 ## Music by temperature, and the rivals
 
 Means of {TAKES} pieces of {BARS} bars, each after 8 bars of a random place in the corpus, the same for all;
-plain draws, as published, but the composer's with its own defaults. *Heard before*: share of the groups of
-four onsets, pitches alone, that were struck before in the piece. Names have no rhythm: what is written has a
-token an eighth, and the first of the corpus's rows is its songs with that rhythm. The rivals keep time, and
-stand beside the second. Magenta's two models cannot be installed any more. What stands in for them is
-labelled so: for *Trained Magenta* an LSTM over performances, trained on the same 250 songs; for *Pretrained
-Magenta* the composer that ships, which was trained on more than pop. No ratings can be told from these
-figures.
+plain draws, as published, but the composer's with its own defaults. *Pairs* and *fours heard before*: share
+of the groups of so many onsets, pitches alone, that were struck before in the piece. Names have no rhythm:
+what is written has a token an eighth, and the first of the corpus's rows is its songs with that rhythm. The
+rivals keep time, and stand beside the second. Magenta's two models cannot be installed any more. What stands
+in for them is labelled so: for *Trained Magenta* an LSTM over performances, trained on the same 250 songs;
+for *Pretrained Magenta* the composer that ships, which was trained on more than pop. No ratings can be told
+from these figures.
 """
 PREPARING_TEXT = f"""
 ## Preparing

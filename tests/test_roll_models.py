@@ -36,7 +36,7 @@ Config = RollLSTMConfig | BiaxialConfig
 Weights = dict[str, np.ndarray]
 CONFIGS: dict[str, Config] = {
     "majer": RollLSTMConfig(width=6),
-    "majer-one-layer": RollLSTMConfig(width=5, layers=1),
+    "majer-one-layer": RollLSTMConfig(width=5, layers=1, dropout=0.5),
     "majer-three-layers": RollLSTMConfig(width=4, layers=3, dropout=0.5),
     "jammer": BiaxialConfig(time=(5, 4), note=(4, 3)),
     "velocity": BiaxialConfig(time=(4,), note=(5,), velocity=True),
@@ -47,6 +47,7 @@ CONFIGS: dict[str, Config] = {
     ),
 }
 BIAXIAL = [name for name, config in CONFIGS.items() if isinstance(config, BiaxialConfig)]
+DROPPED = [name for name, config in CONFIGS.items() if config.dropout]
 LOUD = [name for name in BIAXIAL if getattr(CONFIGS[name], "velocity", False)]
 
 
@@ -350,7 +351,7 @@ def test_same_seed_same_network(name: str) -> None:
     assert not np.allclose(fresh(1), fresh(2), atol=1e-3)
 
 
-@pytest.mark.parametrize("name", ["majer-three-layers", "plain", "everything"])
+@pytest.mark.parametrize("name", DROPPED)
 def test_units_are_dropped_in_training_alone_and_by_the_seed(name: str) -> None:
     model, batch = built(name), RollBatch.of(segment(random_piece(name), 0, 9))
     statistics = {key: value.clone() for key, value in model.named_buffers()}
@@ -365,6 +366,26 @@ def test_units_are_dropped_in_training_alone_and_by_the_seed(name: str) -> None:
     assert not torch.allclose(scored(1), scored(2), atol=1e-2)
     moved = [key for key, value in model.named_buffers() if not torch.equal(value, statistics[key])]
     assert len(moved) == 3 * 6 * (name == "everything")
+
+
+@pytest.mark.parametrize("name", DROPPED)
+def test_half_of_the_units_are_dropped_after_each_layer(name: str) -> None:
+    model, config = built(name).train(), CONFIGS[name]
+    seen: list[torch.Tensor] = []
+
+    def see(_module: object, _inputs: object, output: torch.Tensor) -> None:
+        seen.append(output)
+
+    assert isinstance(model, RollLSTM | Biaxial)
+    model.dropout.register_forward_hook(see)
+    model(RollBatch.of(segment(random_piece(name, steps=40), 0, 40)))
+    widths = (*config.time, *config.note) if isinstance(config, BiaxialConfig) else (config.width,)
+    assert tuple(output.shape[-1] for output in seen) == widths
+    for output in seen:
+        assert float((output == 0).float().mean()) == pytest.approx(0.5, abs=0.12)
+    if isinstance(model, RollLSTM):
+        # Between its layers it is torch that drops.
+        assert model.lstm.dropout == (0.5 if model.lstm.num_layers > 1 else 0)
 
 
 # --- Transposition ----------------------------------------------------------------------------------

@@ -578,3 +578,23 @@ def test_a_checkpoint_of_another_time_is_one_line(
         ):
             with pytest.raises(CadenzaError, match=message):
                 again()
+
+
+def test_weights_under_which_nothing_is_likely_are_not_saved(music: str, tmp_path: Path) -> None:
+    with pytest.raises(
+        CadenzaError, match=r"training broke down at step [12] \((validation|loss) (nan|inf)\)"
+    ):
+        train(recipe_for(music, rate=1e38, validate_every=1, log_every=1), tmp_path / "run")
+    assert not (tmp_path / "run" / "last").exists()
+    assert "NaN" not in (tmp_path / "run" / "log.jsonl").read_text()
+    train(recipe_for(music, rate=1e-3, validate_every=1, log_every=1), tmp_path / "run")
+    assert load_checkpoint(tmp_path / "run" / "last").step == 8
+
+
+def test_a_window_longer_than_every_validation_piece_is_told(music: str, tmp_path: Path) -> None:
+    corpus = prepare_as(SIZES["roll_lstm"].roll, music)
+    longest = {split: max(piece.rows for piece in corpus.side(split)) for split in ("train", "valid")}
+    assert longest["train"] > longest["valid"]
+    window = longest["valid"] + 1
+    with pytest.raises(CadenzaError, match=f"no validation piece of tunes has {window} steps"):
+        train(recipe_for(music, data={"window": window}), tmp_path / "run")

@@ -149,6 +149,11 @@ class RollBatches(Batches[RollBatch]):
             ]
             for c in self.corpora
         }
+        for name, batches_ in self.held_out.items():
+            if not batches_:
+                raise CadenzaError(
+                    f"no validation piece of {name} has {data.window} steps: lower data.window"
+                )
 
     def draw(self, step: int) -> RollBatch:
         """See `Batches.draw`."""

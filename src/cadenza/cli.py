@@ -78,6 +78,8 @@ def _end_workers() -> bool:
     if "multiprocessing" not in sys.modules:
         return False
     workers = sys.modules["multiprocessing"].active_children()
+    if hasattr(signal, "SIGPIPE"):
+        signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # what is still being told to them goes nowhere
     for worker in workers:
         worker.kill()
     for worker in workers:

@@ -8,8 +8,10 @@ bit for bit (same machine, same versions, same number of threads) as if nothing 
 
 from __future__ import annotations
 
+import ctypes
 import json
 import math
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
@@ -180,6 +182,7 @@ class Run:
         if config.device == "cuda" and not torch.cuda.is_available():
             raise CadenzaError("training.device: there is no GPU here that torch could use; say cpu")
         torch.set_num_threads(config.threads)
+        reuse_memory()
         torch.manual_seed(config.seed)
         self.batches: EventBatches | RollBatches | TokenBatches = batches_of(recipe)
         recipe = replace(recipe, sizes=self.batches.sizes)
@@ -290,10 +293,7 @@ class Run:
         (total if config.loss == "sum" else total / rows).backward()
         loss = float(total.detach() / rows)
         if not math.isfinite(loss + clip(self.model, config)):
-            raise CadenzaError(
-                f"training broke down at step {self.step + 1} (loss {loss}): the checkpoints of "
-                f"{self.folder} are those before it; a lower training.rate or training.clip may help"
-            )
+            raise self._broken_down(self.step + 1, f"loss {loss}")
         for optimiser in self.optimisers:
             optimiser.step()
             optimiser.zero_grad(set_to_none=True)
@@ -302,12 +302,23 @@ class Run:
         self.annealing.add(loss)
         return loss
 
+    def _broken_down(self, step: int, sign: str) -> CadenzaError:
+        return CadenzaError(
+            f"training broke down at step {step} ({sign}): the checkpoints of {self.folder} are those before "
+            "it; a lower training.rate or training.clip may help"
+        )
+
     def check(self) -> dict[str, Any]:
-        """Validates; keeps the best; lets it play. What the log says of it."""
+        """Validates; keeps the best; lets it play. What the log says of it.
+
+        Raises CadenzaError, and saves nothing, where the validation is no number.
+        """
         self.annealing.settle(self.recipe.training)
         validation = validate(self.model, self.batches.held_out, self.recipe.training.device)
         self.valid = validation.nats
         mean = sum(self.valid.values()) / len(self.valid)
+        if not math.isfinite(mean):
+            raise self._broken_down(self.step, f"validation {mean}")
         self.since = 0 if mean < self.best else self.since + 1
         if mean < self.best:
             self.best = mean
@@ -337,6 +348,23 @@ class Run:
             score = decode(sequence_of(list(notes), "metrical"))
             write_midi(score, self.folder / "samples" / f"{self.step:06d}-{style}.mid")
 
+
+def reuse_memory() -> None:
+    """Keeps freed memory for the next step, where the C library is glibc.
+
+    It would give large arrays back to the system, which hands out the next ones empty, page by page: of a
+    softmax over 39,289 tokens that is two fifths of the time (`benchmarks/deep_learning_for_music.py speed`).
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        for parameter, value in MALLOC_OPTIONS.items():
+            mallopt(parameter, value)
+
+
+MALLOC_OPTIONS: Final = {-4: 0, -1: 2**31 - 1}
+"""M_MMAP_MAX: no arrays by mmap. M_TRIM_THRESHOLD: bytes that are kept. See mallopt(3)."""
 
 STEPS_APART: Final = 1 << 24
 """Seeds of successive steps lie beside each other; those of another run so far away."""

@@ -12,8 +12,9 @@ Conventions
 
 Laws. Articulated: `decode(encode(s, form)) == quantise(s, form)`, where quantise moves onsets and ends to the
 nearest step (halves up), makes every note last at least a step, keeps of two notes of one key and onset the
-longer and louder, and ends a note where its key is struck again. Binary: `encode(decode(r), form) == r`, and
-what is lost is which of a key's successive steps are one note. Lost in either: tempo, tracks, channels,
+longer and louder, and ends a note where its key is struck again. Binary: `encode(decode(r), form) == r`, at
+up to four steps a quarter (all onsets of a finer roll may lie beside the beat by what looks like a constant),
+and what is lost is which of a key's successive steps are one note. Lost in either: tempo, tracks, channels,
 pedal. A model may draw HELD for a key that was silent: `decode` begins a note there. So it does in a skyline
 where a higher key falls silent above one that is held; what the skyline drops is lost to both laws.
 """
