@@ -9,7 +9,7 @@ interpolation) is fitted to the training split of each corpus by itself, which h
 in windows of 1024 notes that overlap by half, only the second half counting. `jazz` was not trained on by
 the neural models; its Markov model was.
 
-    CADENZA_DATA=... python benchmarks/likelihood.py --lstm runs/event-lstm/best
+    CADENZA_DATA=... python benchmarks/likelihood.py --lstm runs/event-lstm-finish/best
 """
 
 import argparse

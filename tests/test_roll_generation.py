@@ -261,3 +261,19 @@ def test_without_torch_the_command_says_what_to_install(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == {"m", "in.mid"}
     listed = run("models", "--json")
     assert listed.returncode == 0, listed.stderr
+
+
+@pytest.mark.parametrize("name", compose.model_folders())
+def test_every_model_that_ships_plays_and_goes_on(name: str) -> None:
+    model = load_model(name)
+    take = generate(Wish(bars=2), model=model)
+    assert len(take.added) > 2
+    assert take.model == name
+    further = continue_(two_bars(), Wish(bars=2), model=model)
+    assert further.added["start"].min() >= further.prompt_end
+    assert further.added["end"].max() <= further.prompt_end + 2 * 1920
+    card = (compose.model_folders()[name] / "CARD.md").read_text(encoding="utf-8")
+    assert card.startswith(f"# Model card: {name}\n")
+    assert "Apache-2.0" in card
+    for nats in model.checkpoint.valid.values():
+        assert f"{nats:.2f}" in card

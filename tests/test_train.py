@@ -99,7 +99,7 @@ def test_a_run_of_other_sizes_is_not_overwritten(recipe: Recipe, tmp_path: Path)
     run.advance()
     run.save("last")
     before = load_tensors(tmp_path / "run" / "last", load_checkpoint(tmp_path / "run" / "last"))
-    other = Recipe("composer", ComposerConfig(width=32, heads=1, layers=1), recipe.data, recipe.training)
+    other = replace(recipe, sizes=replace(recipe.sizes, layers=1))
     with pytest.raises(CadenzaError, match="holds a model of other sizes"):
         train(other, tmp_path / "run")
     after = load_tensors(tmp_path / "run" / "last", load_checkpoint(tmp_path / "run" / "last"))

@@ -594,6 +594,7 @@ def train(
 
     [bold]cadenza train recipes/composer.toml --set training.steps=500[/bold]
     """
+    from cadenza.models import MODELS
     from cadenza.recipe import load_recipe
 
     changed = dict(_change(c) for c in changes or [])
@@ -608,10 +609,13 @@ def train(
         raise CadenzaError(f"training needs {error.name}: pip install 'cadenza[train]'") from error
     target = folder or Path("runs") / recipe.stem
     with _progress() as progress:
-        task = progress.add_task(str(target), total=recipe_read.training.steps, note="")
+        # How many steps an epoch has is known once the corpora are prepared.
+        steps = None if recipe_read.training.epochs else recipe_read.training.steps
+        task = progress.add_task(str(target), total=steps, note="")
+        unit = MODELS[recipe_read.model].unit
 
         def on_event(event: dict[str, Any]) -> None:
-            progress.update(task, completed=event["step"], note=f"{event['loss']:.3f} nats a note")
+            progress.update(task, completed=event["step"], note=f"{event['loss']:.3f} nats a {unit}")
             if "valid" in event:
                 valid = ", ".join(f"{name} {nats:.3f}" for name, nats in event["valid"].items())
                 progress.console.print(f"step {event['step']}: {valid}", markup=False, highlight=False)
@@ -660,12 +664,12 @@ def models(as_json: AsJson = False) -> None:
         print(json.dumps(rows))
         return
     table = Table(box=None, header_style="bold")
-    for column in ("name", "kind", "paper", "parameters", "styles", "nats (validation)"):
+    for column in ("name", "paper", "parameters", "styles", "nats (validation)"):
         table.add_column(column, overflow="fold")
     for row in rows:
         nats = row[f"nats_per_{row['unit']}"]
         valid = ", ".join(f"{name} {value:.2f}" for name, value in nats.items())
         valid = f"{valid} a {row['unit']}" if valid else "-"
         size, styles = f"{row['parameters']:,}", ", ".join(row["styles"]) or "-"
-        table.add_row(row["name"], row["kind"], row["paper"] or "-", size, styles, valid)
+        table.add_row(row["name"], row["paper"] or "-", size, styles, valid)
     out.print(table)
