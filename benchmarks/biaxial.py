@@ -76,7 +76,10 @@ def main() -> int:
 
     import torch
 
+    from cadenza.train import reuse_memory
+
     torch.set_num_threads(1)
+    reuse_memory()  # as training does
     torch.manual_seed(1)
     bench = Bench(options.device, clock_of(options.device, CLOCKS[options.clock]), options.rounds)
     batch = random_batch(options.batch, options.steps, options.device)
