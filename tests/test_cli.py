@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -423,6 +424,17 @@ dataset._cores = lambda: 2
     assert (result.returncode, result.stdout) == (130, "")
     assert result.stderr.endswith("cadenza: stopped\n")
     assert "leaked" not in result.stderr
+
+
+def test_corpora_that_need_a_package_say_so(tmp_path: Path) -> None:
+    (tmp_path / "boulanger").mkdir()
+    situation = (
+        "import importlib.util as u\nfind = u.find_spec\nu.find_spec = lambda n: n != 'scipy' and find(n)"
+    )
+    listed = cadenza_in(
+        f"import os\nos.environ['CADENZA_DATA'] = '.'\n{situation}", "corpus", "list", folder=tmp_path
+    ).stdout
+    assert re.search(r"jsb +needs the extra corpora", listed)
 
 
 def test_help_without_a_command_and_by_its_short_name(tmp_path: Path) -> None:

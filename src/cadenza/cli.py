@@ -494,7 +494,7 @@ def corpus_list() -> None:
     for name, corpus in CORPORA.items():
         try:
             find_corpus(name)
-            here = "yes" if not corpus.needs or find_spec(corpus.needs) else "needs cadenza[corpora]"
+            here = "yes" if not corpus.needs or find_spec(corpus.needs) else "needs the extra corpora"
         except CadenzaError:
             here = "no"
         table.add_row(name, here, corpus.title, corpus.licence)
