@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from cadenza.models.rolls import RollBatch, RollModel, RollState
+from cadenza.models.rolls import RollBatch, RollModel, RollState, draw_weights
 from cadenza.representation.pianoroll import KEYS
 from cadenza.sequence import Choose
 from cadenza.sizes import RollLSTMConfig
@@ -34,27 +34,10 @@ class RollLSTM(RollModel):
         self.lstm = nn.LSTM(KEYS, config.width, config.layers, dropout=between)
         self.dropout = nn.Dropout(config.dropout)
         self.dense = nn.Linear(config.width, KEYS)
-        self._begin()
-
-    def _begin(self) -> None:
-        """Draws the initial weights.
-
-        torch keeps the four gates (input, forget, cell, output) in one matrix.
-        """
-        for name, parameter in self.lstm.named_parameters():
-            gates = parameter.data.chunk(4)
-            if name == "weight_ih_l0":
-                nn.init.normal_(parameter)
-            elif name.startswith("weight_ih"):
-                for gate in gates:
-                    nn.init.xavier_uniform_(gate)
-            elif name.startswith("weight_hh"):
-                for gate in gates:
-                    nn.init.orthogonal_(gate)
-            else:
-                nn.init.zeros_(parameter)
-                if name.startswith("bias_ih"):
-                    nn.init.ones_(gates[1])
+        draw_weights(self.lstm, gates=4)
+        for name, bias in self.lstm.named_parameters():
+            if name.startswith("bias_ih"):
+                nn.init.ones_(bias.data.chunk(4)[1])  # input, forget, cell, output: it remembers at first
 
     def logits(self, rows: Tensor, state: Any = None) -> tuple[Tensor, Any]:
         """Log-odds that each key sounds in the frame after each of rows (batch, steps, 88), and the state."""

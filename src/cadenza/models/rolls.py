@@ -115,3 +115,22 @@ def _known(rows: NDArray[np.uint8], velocities: NDArray[np.uint8], positions: ND
     unknown = np.zeros_like(rows[None])
     weight = np.zeros((1, len(rows)), np.float32)
     return RollBatch.of(Segments(rows[None], velocities[None], positions[None], unknown, unknown, weight))
+
+
+def draw_weights(network: nn.LSTM | nn.GRU, gates: int) -> None:
+    """Draws the initial weights of recurrent layers over binary frames: biases of 0, input weights of unit
+    deviation, all else by Xavier, what a layer tells itself orthogonal.
+
+    gates: those that torch keeps in one matrix, 4 of an LSTM, 3 of a GRU.
+    """
+    for name, parameter in network.named_parameters():
+        if name == "weight_ih_l0":
+            nn.init.normal_(parameter)
+        elif name.startswith("weight_ih"):
+            for gate in parameter.data.chunk(gates):
+                nn.init.xavier_uniform_(gate)
+        elif name.startswith("weight_hh"):
+            for gate in parameter.data.chunk(gates):
+                nn.init.orthogonal_(gate)
+        else:
+            nn.init.zeros_(parameter)

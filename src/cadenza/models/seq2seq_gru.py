@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from cadenza.models.rolls import RollBatch, RollModel, RollState
+from cadenza.models.rolls import RollBatch, RollModel, RollState, draw_weights
 from cadenza.representation.events import VELOCITY
 from cadenza.representation.pianoroll import KEYS
 from cadenza.sequence import Choose
@@ -70,7 +70,7 @@ class Seq2SeqGRU(RollModel):
             nn.Linear(config.dense, self.outputs),
         )
         for network in (self.encoder, self.decoder):
-            _begin(network)
+            draw_weights(network, gates=3)
 
     @property
     def forced(self) -> float:
@@ -188,19 +188,3 @@ class Seq2SeqGRU(RollModel):
                 )
                 velocities[key] = loud[key] if sounds_on else VELOCITY.values[symbols[key]]
         return (*cells, *(symbols if self.config.velocity else ())), velocities
-
-
-def _begin(network: nn.GRU) -> None:
-    """Draws the initial weights. torch keeps the three gates (reset, update, new) in one matrix."""
-    for name, parameter in network.named_parameters():
-        gates = parameter.data.chunk(3)
-        if name == "weight_ih_l0":
-            nn.init.normal_(parameter)
-        elif name.startswith("weight_ih"):
-            for gate in gates:
-                nn.init.xavier_uniform_(gate)
-        elif name.startswith("weight_hh"):
-            for gate in gates:
-                nn.init.orthogonal_(gate)
-        else:
-            nn.init.zeros_(parameter)
