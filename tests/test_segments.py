@@ -195,6 +195,13 @@ def test_another_epoch_another_order_and_the_same_one_again() -> None:
     assert sorted(first for firsts in order(0) for first in firsts) == list(range(1, 97, 4))
 
 
+def test_a_piece_is_cut_into_stretches_of_like_length_without_a_remainder() -> None:
+    one = Epochs((corpus(33, 16, 17),), "*", 16, 1, seed=1)
+    assert sorted(one.draw(k).weight.shape[1] for k in range(one.batches)) == [8, 9, 11, 11, 11, 16]
+    known = Epochs((corpus(33),), "*", 16, 1, seed=1, context=4)
+    assert sorted(one.weight.sum() for one in map(known.draw, range(known.batches))) == [11, 11, 11]
+
+
 def test_stretches_of_like_length_share_a_batch() -> None:
     one = Epochs((corpus(2, 30, 3, 29, 2, 31),), "*", 40, 2, seed=1)
     assert sorted(one.draw(k).weight.shape[1] for k in range(one.batches)) == [2, 29, 31]

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 
@@ -33,9 +34,10 @@ class Place:
     """Whether silence stands for the context."""
 
     def read(self, length: int) -> Segments:
-        """The stretch, padded to a length."""
+        """The stretch, filled up to a length by steps that weigh nothing."""
         known = segment(self.corpus.sequence(self.piece), self.first, length)
         known.weight[:, : self.context] = 0
+        known.weight[:, self.length :] = 0
         return without(known, self.context) if self.hidden else known
 
 
@@ -67,6 +69,24 @@ def chunks(
         for piece in sides(corpus, split, pieces)
         for first in range(-context, piece.rows - context, length - context)
     ]
+
+
+def even_chunks(
+    corpus: Prepared[RollSequence], split: Split, pieces: str, length: int, context: int = 0
+) -> list[Place]:
+    """As few stretches of each piece as `chunks`, but all about as long.
+
+    A remainder of a few steps would weigh in training as much as a batch of full length.
+    """
+    places: list[Place] = []
+    for piece in sides(corpus, split, pieces):
+        count = -(-piece.rows // (length - context))
+        ends = [piece.rows * i // count for i in range(count + 1)]
+        places += [
+            Place(corpus, piece, first - context, last - first + context, context)
+            for first, last in pairwise(ends)
+        ]
+    return places
 
 
 def batches(places: Sequence[Place], batch: int) -> Iterator[Segments]:
@@ -130,7 +150,7 @@ class RandomSegments:
 
 @dataclass(frozen=True)
 class Epochs:
-    """Every training piece once an epoch, in stretches of at most `length`, in another order each time.
+    """Every training piece once an epoch, in even stretches of at most `length`, in another order each time.
 
     Stretches of like length share a batch, to save padding. Batch k is always the same.
     """
@@ -147,7 +167,7 @@ class Epochs:
         return [
             place
             for corpus in self.corpora
-            for place in chunks(corpus, "train", self.pieces, self.length, self.context)
+            for place in even_chunks(corpus, "train", self.pieces, self.length, self.context)
         ]
 
     @property
