@@ -84,6 +84,7 @@ WISHES = [
     runs.Planned("attention", f"{NAME}/attention"),
     runs.Planned("attention-bce", f"{NAME}/attention", PLAIN),
     runs.Planned("forced", f"{NAME}/forced"),
+    runs.Planned("tokens", f"{NAME}/tokens"),
     runs.Planned("probabilities", f"{NAME}/bce", {"model.feedback": "probabilities"}),
 ]
 QUEUE = [

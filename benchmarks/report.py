@@ -37,11 +37,19 @@ class Log:
 
     @property
     def done(self) -> bool:
-        """Whether it came to its end."""
+        """Whether it came to its end, or stopped because validation got no better."""
         training = self.recipe.training
+        if self.idle >= training.patience:
+            return True
         if training.epochs:
             return len(self.validations) == training.epochs
         return bool(self.events) and self.events[-1]["step"] == training.steps
+
+    @property
+    def idle(self) -> int:
+        """Validations since the best one."""
+        means = [statistics.fmean(event["valid"].values()) for event in self.validations]
+        return len(means) - 1 - means.index(min(means)) if means else 0
 
     @property
     def progress(self) -> str:

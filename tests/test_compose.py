@@ -239,6 +239,8 @@ def test_a_prompt_longer_than_the_context_is_heard_from_behind(model: compose.Mo
     rows = [(60 + i % 12, i * 120, i * 120 + 100, 80) for i in range(1500)]
     take = continue_(Score.from_notes(rows), Wish(bars=1), model=model)
     assert take.heard == 1024
+    assert take.remarks == ("the model heard the last 1,024 of the prompt's 1,500 notes",)
+    assert continue_(Score.from_notes(rows[:1024]), Wish(bars=1), model=model).remarks == ()
     assert len(take.added)
 
 

@@ -320,8 +320,21 @@ def test_a_prompt_longer_than_the_context_is_heard_from_behind(
     trained = load_model(tmp_path / "run" / "last")
     take = continue_(two_bars(), Wish(bars=2), model=trained)
     assert take.heard == 4
+    assert take.remarks[0] == "the model heard the last 4 of the prompt's 8 tokens"
     late = replace(two_bars(), tracks=(Track.named("", note_array(MELODY[4:])),))
     assert np.array_equal(continue_(late, Wish(bars=2), model=trained).added["pitch"], take.added["pitch"])
+
+
+def test_what_the_model_cannot_say_is_remarked_upon(trained: Model) -> None:
+    vocabulary = trained.form
+    assert isinstance(vocabulary, Vocabulary)
+    low = replace(two_bars(), tracks=(Track.named("", note_array([(24, 0, 480, 80), *MELODY])),))
+    end = round(4 * vocabulary.form.clock.steps) if vocabulary.form.clock.per == "second" else None
+    (voice,) = vocabulary.form.voices(low, end or 8 * vocabulary.form.clock.steps)
+    unknown = int((vocabulary.find(voice.words) < 0).sum())
+    assert unknown
+    (remark,) = continue_(low, Wish(bars=2), model=trained).remarks
+    assert remark.startswith(f"{unknown} of the {len(voice.words)} tokens it heard are not in its vocab")
 
 
 def test_training_resumes_bit_for_bit_with_its_annealing(

@@ -13,6 +13,7 @@ import signal
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -340,6 +341,7 @@ def _compose(take_of: Callable[[Any], Any], wish: Any, writer: _Writer, as_json:
                     "bars": take.bars,
                     "seconds": round(take.seconds, 3),
                     "notes_per_second": round(take.notes_per_second, 1),
+                    "remarks": take.remarks,
                     "files": files,
                 }
             )
@@ -347,6 +349,7 @@ def _compose(take_of: Callable[[Any], Any], wish: Any, writer: _Writer, as_json:
                 f"{_counted(take.bars, 'bar')}, {_counted(len(take.added), 'note')} "
                 f"in {take.seconds:.1f} s ({_manner(take)}seed {take.seed}): " + ", ".join(files)
             )
+    lines += [f"({remark})" for remark in dict.fromkeys(chain(*(take["remarks"] for take in takes)))]
     if as_json:
         print(json.dumps(takes[0] if len(takes) == 1 else {**takes[0], **_summed(takes), "takes": takes}))
     else:

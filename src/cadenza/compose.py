@@ -74,6 +74,8 @@ class Take:
     """Spent on drawing the notes, the prompt included."""
     heard: int
     """Notes of the prompt that the model took into account."""
+    remarks: tuple[str, ...] = ()
+    """What of the prompt it did not hear as it is, in sentences."""
 
     @property
     def notes_per_second(self) -> float:
@@ -191,4 +193,5 @@ def _take(wish: Wish, model: Model, frame: Frame, prompt: EventSequence | None, 
         bars=wish.bars,
         seconds=draft.seconds,
         heard=draft.heard,
+        remarks=draft.remarks,
     )

@@ -44,6 +44,8 @@ class Draft:
     """What was added."""
     heard: int
     """Notes of the prompt that the model took into account."""
+    remarks: tuple[str, ...]
+    """What of the prompt the model did not hear as it is, in sentences."""
     seconds: float
     """Spent on drawing."""
 
@@ -56,17 +58,24 @@ def draft_of(wish: Wish, model: Model, frame: Frame, prompt: EventSequence | Non
         rows = list(draw_steps(wish, model, stretch))
         seconds = time.perf_counter() - begun
         heard = 0 if stretch.prompt is None else len(notes_of(stretch.prompt))
-        return Draft(*add_steps(frame.score, plan, stretch, rows), heard, seconds)
+        remarks = () if stretch.prompt is None else _cut(stretch.span.begin, HEARD, "steps")
+        return Draft(*add_steps(frame.score, plan, stretch, rows), heard, remarks, seconds)
     if isinstance(model.form, Vocabulary):
         text = text_of(model, model.form, frame.score, plan, continues=prompt is not None)
         tokens = list(draw_tokens(wish, model, text))
         seconds = time.perf_counter() - begun
         heard = sum(len(n) for voice in text.voices for n in text.vocabulary.form.notes(voice.words))
-        return Draft(*add_tokens(frame.score, plan, text, tokens), heard, seconds)
+        return Draft(*add_tokens(frame.score, plan, text, tokens), heard, text.remarks, seconds)
     drawn = list(draw(wish, model, frame, prompt, plan))
     seconds = time.perf_counter() - begun
-    heard = 0 if prompt is None else min(len(prompt), model.context or len(prompt))
-    return Draft(*add(frame, plan, drawn), heard, seconds)
+    every = 0 if prompt is None else len(prompt)
+    heard = min(every, model.context or every)
+    return Draft(*add(frame, plan, drawn), heard, _cut(every, heard, "notes"), seconds)
+
+
+def _cut(every: int, most: int, things: str) -> tuple[str, ...]:
+    """A remark where less than all of a prompt is heard."""
+    return (f"the model heard the last {most:,} of the prompt's {every:,} {things}",) if every > most else ()
 
 
 # --- By events ----------------------------------------------------------------------------------------------
@@ -249,6 +258,8 @@ class Text:
     """Steps that may pass in silence: a bar."""
     velocity: int
     """Of notes for which the tokens have none: as the prompt's, in the middle."""
+    remarks: tuple[str, ...] = ()
+    """On what of the prompt is left out or said otherwise."""
 
 
 def text_of(model: Model, vocabulary: Vocabulary, score: Score, plan: Plan, *, continues: bool) -> Text:
@@ -262,9 +273,17 @@ def text_of(model: Model, vocabulary: Vocabulary, score: Score, plan: Plan, *, c
         return Text(vocabulary, voices, Span(0, end), rest, DEFAULT_VELOCITY)
     heard = playable(score)
     begin = max(begin, int(pianoroll.steps_of(score, heard["start"].max(keepdims=True), form.clock)[0]) + 1)
-    voices = [replace(v, words=v.words[-model.context :]) for v in form.voices(score, begin)]
+    whole = form.voices(score, begin)
+    voices = [replace(v, words=v.words[-model.context :]) for v in whole]
+    every, shown = (sum(len(v.words) for v in of) for of in (whole, voices))
+    remarks = _cut(every, shown, "tokens")
+    if unknown := sum(int((vocabulary.find(v.words) < 0).sum()) for v in voices):
+        remarks += (
+            f"{unknown:,} of the {shown:,} tokens it heard are not in its vocabulary: "
+            "it took each for the nearest that is",
+        )
     span = Span(begin, max(end, begin + 1))
-    return Text(vocabulary, voices, span, rest, int(np.median(heard["velocity"])))
+    return Text(vocabulary, voices, span, rest, int(np.median(heard["velocity"])), remarks)
 
 
 def draw_tokens(wish: Wish, model: Model, text: Text) -> Iterator[tuple[int, int]]:
