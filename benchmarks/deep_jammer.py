@@ -687,8 +687,8 @@ it no probability at all, and one of these makes the likelihood of all infinitel
 of a chain that adds 0.001 to each probability. *Keys sounding*: how many at a time, mean of 512 steps that
 each chain draws after the first step of each segment, and of the last 16 of these; *silent at last*, the
 share of these draws in which none sounds in the 512th. *Sounding after silence*: share of the steps that
-sound, of 512 that follow a silent one. `markov-sum`, as published, is told by what sounds alone: after silence,
-silence.
+sound, of 512 that follow a silent one. `markov-sum`, as published, is told by what sounds alone: after
+silence, silence.
 """
 TRANSFER_TEXT = """
 ## Figures 9 to 12: extended training and fine-tuning on jazz

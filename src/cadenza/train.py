@@ -168,11 +168,11 @@ def validate(model: nn.Module, held_out: Mapping[str, Sequence[Weighted]], devic
 
 
 def clip(model: nn.Module, config: TrainingConfig) -> float:
-    """Clips the gradient as configured; its norm before that, where each tensor is clipped the sum of all."""
+    """Clips the gradient as configured; its norm before that, of the largest tensor where each is clipped."""
     if not config.clip_each:
         return float(nn.utils.clip_grad_norm_(model.parameters(), config.clip))
-    # A sum, for one norm that is no number has to show.
-    return sum(float(nn.utils.clip_grad_norm_([p], config.clip)) for p in model.parameters())
+    norms = [nn.utils.clip_grad_norm_([p], config.clip) for p in model.parameters()]
+    return float(torch.stack(norms).max())  # unlike Python's, it is no number where one is none
 
 
 class Run:
