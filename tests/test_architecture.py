@@ -32,6 +32,8 @@ RANKS = {
     "plot": 1,
     "representation": 1,
     "measures": 1,
+    "metre": 1,
+    "hands": 1,
     "harmony": 1,
     "corpus": 2,
     "inspection": 2,
