@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cadenza.errors import CadenzaError
+from cadenza.representation.edits import KINDS
 from cadenza.representation.events import FIELDS, LONGEST_BAR, NO_POSITION
 
 BAR_UNIT: Final = 12
@@ -131,6 +132,7 @@ def _embedding_shapes(width: int, styles: int) -> Iterator[tuple[str, Shape]]:
     yield "embedding.bar.weight", (BAR_KINDS, width)
     yield "embedding.style.weight", (styles + 1, width)
     yield "embedding.start", (width,)
+    yield "embedding.kind.weight", (KINDS, width)
 
 
 def _head_shapes(width: int) -> Iterator[tuple[str, Shape]]:

@@ -278,10 +278,8 @@ def text_of(model: Model, vocabulary: Vocabulary, score: Score, plan: Plan, *, c
     every, shown = (sum(len(v.words) for v in of) for of in (whole, voices))
     remarks = _cut(every, shown, "tokens")
     if unknown := sum(int((vocabulary.find(v.words) < 0).sum()) for v in voices):
-        remarks += (
-            f"{unknown:,} of the {shown:,} tokens it heard are not in its vocabulary: "
-            "it took each for the nearest that is",
-        )
+        told = f"{unknown:,} of the {shown:,} tokens it heard are not in its vocabulary"
+        remarks += (f"{told}: it took each for the nearest that is",)
     span = Span(begin, max(end, begin + 1))
     return Text(vocabulary, voices, span, rest, int(np.median(heard["velocity"])), remarks)
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, Final, Literal, TypeVar, get_args, get_type_hints
 
 from cadenza.architecture import ComposerConfig
-from cadenza.dataset import Augmentation
 from cadenza.errors import CadenzaError
 from cadenza.models import MODELS, Sizes
+from cadenza.windows import Augmentation
 
 Config = TypeVar("Config")
 
@@ -39,6 +39,10 @@ class DataConfig:
     """Notes a window."""
     beginnings: float = 0.125
     """Share of the windows that begin where a piece does."""
+    edits: float = 0.0
+    """Share of the windows of which a part is fixed."""
+    look_ahead: int = 0
+    """Steps by which what is fixed is announced; 0: at the beginning of the region."""
     augmentation: Augmentation = field(default_factory=Augmentation)
     """What is varied."""
 
