@@ -7,6 +7,7 @@ page can be written again, and its text mended, without them.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import statistics
@@ -81,7 +82,7 @@ def logs(paper: str, queue: Sequence[runs.Planned]) -> list[Log]:
 
 
 class Measured:
-    """Figures measured on weights, in a JSON file, each with the step of the weights it was measured on."""
+    """Figures measured on weights, in a JSON file, each with the digest of the weights it was measured on."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -90,9 +91,9 @@ class Measured:
     def on(self, weights: Path, name: str, measure: Callable[[Path], Any]) -> Any:
         """A figure of a checkpoint: measured where its weights are new, else the one kept, or None."""
         if (weights / "model.json").exists():
-            step = load_checkpoint(weights).step
-            if self.figures.get(name, {}).get("step") != step:
-                self.figures[name] = {"step": step, "figure": measure(weights)}
+            digest = hashlib.sha256((weights / load_checkpoint(weights).files["weights"]).read_bytes())
+            if self.figures.get(name, {}).get("weights") != digest.hexdigest()[:16]:
+                self.figures[name] = {"weights": digest.hexdigest()[:16], "figure": measure(weights)}
                 self.write()
         return self.figures.get(name, {}).get("figure")
 

@@ -117,7 +117,9 @@ def floors(recipe: Recipe) -> dict[str, dict[str, float]]:
     by_state = np.log(counts / counts.sum(2, keepdims=True))
     keys = np.broadcast_to(np.arange(KEYS), segments.next.shape)
     held_on = np.where(segments.known > 0, HELD, 0)
+    every_key = np.log(counts.sum((0, 1)) / counts.sum())
     return {
+        "one frequency for all keys": likelihood(every_key[segments.next]),
         "keys' frequencies": likelihood(by_key[keys, segments.next]),
         "each key by its own last state": likelihood(by_state[keys, segments.known, segments.next]),
         "repeat the last step": {"exact": exactness(segments.known == segments.next)},

@@ -32,6 +32,7 @@ RANKS = {
     "plot": 1,
     "representation": 1,
     "measures": 1,
+    "harmony": 1,
     "corpus": 2,
     "inspection": 2,
     "sequence": 2,

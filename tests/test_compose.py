@@ -359,3 +359,6 @@ def test_a_model_that_cannot_play(copied: Path) -> None:
     (copied / "model.json").write_text(json.dumps(about | {"model": "event_lstm"}))
     with pytest.raises(CadenzaError, match="can be trained and compared, not played"):
         load_model(copied)
+    (copied / "model.json").write_text(json.dumps(about | {"model": "comp\noser"}))
+    with pytest.raises(CadenzaError, match=r"this version knows no model 'comp\\noser'"):
+        load_model(copied)

@@ -96,6 +96,35 @@ def scores_of(name: str, piece: RollSequence) -> np.ndarray:
     return built(name).log_probabilities(piece, None)
 
 
+# --- What biaxial is told, and where it begins ------------------------------------------------------
+def test_keys_begin_as_rare_as_they_are() -> None:
+    """With even odds the first updates saturate small networks for good."""
+    form = BiaxialConfig().roll
+    silence = np.zeros((4, KEYS), np.uint8)
+    piece = RollSequence(silence, silence, np.arange(4, dtype=np.int16), form)
+    for seed in range(3):
+        torch.manual_seed(seed)
+        scores = Biaxial(BiaxialConfig(time=(8,), note=(6,))).eval().log_probabilities(piece, None)
+        assert 1 < (1 - np.exp(scores)).sum(1).mean() < 6
+
+
+def test_beats_are_sixteenths_on_every_grid_and_velocities_those_that_are_drawn() -> None:
+    rows = torch.zeros(1, 4, KEYS, dtype=torch.uint8)
+    rows[:, 0, 40] = STRUCK
+    loud = rows.clone()
+    loud[:, 0, 40] = 81
+
+    def told(steps: int, positions: list[int]) -> np.ndarray:
+        model = Biaxial(BiaxialConfig(time=(5,), note=(4,), velocity=True, steps=steps))
+        where = torch.tensor([positions], dtype=torch.int16)
+        return model.inputs(RollBatch(rows, loud, where, rows, loud, torch.ones(1, 4))).numpy()
+
+    sixteenths = told(4, [0, 3, NO_POSITION, 15])
+    assert np.array_equal(told(8, [1, 7, NO_POSITION, 30]), sixteenths)
+    assert round(sixteenths[0, 0, 40, -1] * 127) in VELOCITY.values
+    assert np.count_nonzero(sixteenths[..., -1]) == 1
+
+
 # --- The definitions --------------------------------------------------------------------------------
 def sigmoid(x: np.ndarray) -> np.ndarray:
     return 1 / (1 + np.exp(-x))

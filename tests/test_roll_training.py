@@ -96,8 +96,9 @@ def test_every_optimiser_lowers_the_loss(music: str, model: str, optimiser: str,
     config = {"steps": 100, "optimiser": optimiser, "rate": RATES[optimiser], "clip": 5.0}
     run = Run(recipe_for(music, model, **config), tmp_path)
     losses = [run.advance() for _ in range(32)]
-    assert losses[0] > 40
-    assert max(losses[-4:]) < 0.7 * losses[0]
+    # Keys of roll_lstm begin with even odds, those of biaxial as rare as they are.
+    assert losses[0] > (40 if model == "roll_lstm" else 6)
+    assert max(losses[-4:]) < (0.7 if model == "roll_lstm" else 0.95) * losses[0]
     assert run.step == 32
 
 
@@ -346,6 +347,24 @@ def test_a_run_of_its_own_goes_before_init(music: str, pretrained: Path, tmp_pat
     assert equal(state_of(Run(recipe, tmp_path)), weights_of(tmp_path / "last"))
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"optimiser": "adagrad"}, r"was begun with the optimiser adam, not adagrad: name another folder"),
+        ({"init": "elsewhere"}, r"training\.init: .* has begun already, with other weights"),
+    ],
+)
+def test_a_run_that_has_begun_goes_on_as_it_began(
+    music: str, changes: dict[str, str], message: str, tmp_path: Path
+) -> None:
+    train(recipe_for(music), tmp_path)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+    with pytest.raises(CadenzaError, match=message) as caught:
+        train(recipe_for(music, steps=20, **changes), tmp_path)
+    assert "\n" not in str(caught.value)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == before
+
+
 def test_the_grid_and_the_dropout_may_change(music: str, pretrained: Path, tmp_path: Path) -> None:
     recipe = recipe_for(music, "biaxial", init=str(pretrained))
     sizes = BiaxialConfig(time=(5,), note=(4,), steps=8, per="second", dropout=0.5)
@@ -382,9 +401,12 @@ def test_reset_without_init() -> None:
 
 
 # --- Breaking down ----------------------------------------------------------------------------------
+@pytest.mark.parametrize("each", [False, True])
 @pytest.mark.parametrize("model", SIZES)
-def test_a_gradient_that_is_no_number_changes_no_weight(music: str, model: str, tmp_path: Path) -> None:
-    run = Run(recipe_for(music, model), tmp_path / "run")
+def test_a_gradient_that_is_no_number_changes_no_weight(
+    music: str, model: str, each: bool, tmp_path: Path
+) -> None:
+    run = Run(recipe_for(music, model, clip_each=each), tmp_path / "run")
     run.advance()
     before = state_of(run)
     last = [parameter for _, parameter in run.model.named_parameters()][-1]
@@ -521,6 +543,7 @@ def test_majers_tables(corpus: str, dropouts: str) -> None:
         ("training", {"loss": "median"}, r"training\.loss: 'median' should be one of mean, sum"),
         ("training", {"epochs": -1}, r"training\.epochs must be 0 or more, not -1"),
         ("training", {"clip": 0.0}, r"training\.clip must be above 0, not 0"),
+        ("training", {"seed": 1 << 32}, r"training\.seed must be below 4,294,967,296, not 4\.29497e\+09"),
     ],
 )
 def test_a_mistake_in_a_recipe_is_one_line(section: str, values: dict[str, Any], message: str) -> None:
@@ -589,6 +612,11 @@ def test_weights_under_which_nothing_is_likely_are_not_saved(music: str, tmp_pat
     assert "NaN" not in (tmp_path / "run" / "log.jsonl").read_text()
     train(recipe_for(music, rate=1e-3, validate_every=1, log_every=1), tmp_path / "run")
     assert load_checkpoint(tmp_path / "run" / "last").step == 8
+
+
+def test_names_that_no_piece_has_are_told(music: str, tmp_path: Path) -> None:
+    with pytest.raises(CadenzaError, match=r"data\.pieces: no piece of tunes is called like 'zzz\*'"):
+        Run(recipe_for(music, data={"pieces": "zzz*"}), tmp_path)
 
 
 def test_a_window_longer_than_every_validation_piece_is_told(music: str, tmp_path: Path) -> None:

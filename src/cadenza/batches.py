@@ -134,7 +134,7 @@ class RollBatches(Batches[RollBatch]):
         self.corpora = tuple(prepare_as(roll, name) for name in data.corpora)
         _refuse_chords(self.corpora, data.pieces, roll)
         split = [(c, sides(c, "train", data.pieces), sides(c, "valid", data.pieces)) for c in self.corpora]
-        _check([(c.name, train, valid) for c, train, valid in split])
+        _check([(c.name, train, valid) for c, train, valid in split], data.pieces)
         if data.order == "epochs":
             source = Epochs(self.corpora, data.pieces, data.window, config.batch, config.seed, data.context)
             self.epoch = source.batches
@@ -190,7 +190,7 @@ class TokenBatches(Batches[TokenBatch]):
         self.corpora = tuple(prepare_as(sizes.form, name) for name in data.corpora)
         train = {c.name: _some(sides(c, "train", data.pieces), data.most, config.seed) for c in self.corpora}
         valid = {c.name: sides(c, "valid", data.pieces) for c in self.corpora}
-        _check([(c.name, train[c.name], valid[c.name]) for c in self.corpora])
+        _check([(c.name, train[c.name], valid[c.name]) for c in self.corpora], data.pieces)
         self.vocabulary = Vocabulary.of(
             sizes.form, (c.sequence(p).words for c in self.corpora for p in train[c.name])
         )
@@ -256,12 +256,14 @@ def openings_of(
     return {"rows": np.array(rows), "velocities": np.array(velocities)} if rows else {}
 
 
-def _check(corpora: list[tuple[str, list[Piece], list[Piece]]]) -> None:
-    """Corpora as name, and pieces of training and validation."""
+def _check(corpora: list[tuple[str, list[Piece], list[Piece]]], pieces: str = "*") -> None:
+    """Corpora as name, and the pieces of training and validation whose names match `pieces`."""
     names = [name for name, *_ in corpora]
     if len(set(names)) < len(names):
         raise CadenzaError(f"two corpora are called the same: {', '.join(names)}")
     for name, train, valid in corpora:
+        if not (train or valid) and pieces != "*":
+            raise CadenzaError(f"data.pieces: no piece of {name} is called like {pieces!r}")
         if not (train and valid):
             raise CadenzaError(
                 f"{name} is too small: no piece is left for {'validation' if train else 'training'}; "

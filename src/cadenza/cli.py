@@ -13,7 +13,6 @@ import signal
 import sys
 from collections.abc import Callable
 from dataclasses import replace
-from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -327,6 +326,7 @@ def _compose(take_of: Callable[[Any], Any], wish: Any, writer: _Writer, as_json:
     """Draws and writes all takes or none, then says what there is."""
     takes: list[dict[str, Any]] = []
     lines: list[str] = []
+    remarks: dict[str, None] = {}
     with all_or_none():
         for i, path in enumerate(writer.paths):
             take = take_of(replace(wish, seed=wish.seed + i))
@@ -345,11 +345,12 @@ def _compose(take_of: Callable[[Any], Any], wish: Any, writer: _Writer, as_json:
                     "files": files,
                 }
             )
+            remarks |= dict.fromkeys(take.remarks)
             lines.append(
                 f"{_counted(take.bars, 'bar')}, {_counted(len(take.added), 'note')} "
                 f"in {take.seconds:.1f} s ({_manner(take)}seed {take.seed}): " + ", ".join(files)
             )
-    lines += [f"({remark})" for remark in dict.fromkeys(chain(*(take["remarks"] for take in takes)))]
+    lines += [f"({remark})" for remark in remarks]
     if as_json:
         print(json.dumps(takes[0] if len(takes) == 1 else {**takes[0], **_summed(takes), "takes": takes}))
     else:

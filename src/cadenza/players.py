@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -73,6 +74,8 @@ def load_model(name: str | Path = DEFAULT_MODEL) -> Model:
             f"no model {str(name)!r}: neither shipped ({', '.join(shipped)}) nor a checkpoint folder"
         )
     checkpoint = load_checkpoint(folder)
+    if checkpoint.model not in MODELS:
+        raise CadenzaError(f"{folder}: this version knows no model {reprlib.repr(checkpoint.model)}")
     if checkpoint.model not in _PLAYERS:
         raise CadenzaError(
             f"the model {checkpoint.model} of {folder} can be trained and compared, not played"

@@ -188,6 +188,7 @@ class TrainingConfig:
         for name in ("rate", "matrix_rate", "weight_decay", "warmup", "seed", "epochs"):
             value = getattr(self, name)
             _require(f"training.{name}", value, value >= 0, "0 or more")
+        _require("training.seed", self.seed, self.seed < 1 << 32, "below 4,294,967,296")
         _require("training.clip", self.clip, self.clip > 0, "above 0")
         alpha, gamma = self.focal_alpha, self.focal_gamma
         _require("training.focal_alpha", alpha, 0 < alpha < 1, "above 0 and below 1")

@@ -171,7 +171,8 @@ def clip(model: nn.Module, config: TrainingConfig) -> float:
     """Clips the gradient as configured; its norm before that, of the largest tensor where each is clipped."""
     if not config.clip_each:
         return float(nn.utils.clip_grad_norm_(model.parameters(), config.clip))
-    return max(float(nn.utils.clip_grad_norm_([p], config.clip)) for p in model.parameters())
+    norms = [nn.utils.clip_grad_norm_([p], config.clip) for p in model.parameters()]
+    return float(torch.stack(norms).max())  # unlike Python's, it is no number where one is none
 
 
 class Run:
@@ -242,6 +243,17 @@ class Run:
     def _resume(self) -> None:
         last = self.folder / "last"
         checkpoint = self._load_weights(last)
+        before = json.loads((self.folder / "recipe.json").read_text(encoding="utf-8"))["training"]
+        now = self.recipe.training
+        if before["optimiser"] != now.optimiser:
+            raise CadenzaError(
+                f"{self.folder} was begun with the optimiser {before['optimiser']}, not {now.optimiser}: "
+                f"name another folder, and {last} as training.init to go on from its weights"
+            )
+        if before["init"] != now.init:
+            raise CadenzaError(
+                f"training.init: {self.folder} has begun already, with other weights; name another folder"
+            )
         _set_optimiser_tensors(self.optimisers, load_tensors(last, checkpoint, "optimiser"))
         self.step, self.notes, self.valid = checkpoint.step, checkpoint.notes, checkpoint.valid
         self.best, self.since = checkpoint.progress["best"], int(checkpoint.progress["since"])
@@ -412,7 +424,7 @@ def train(recipe: Recipe, folder: Path, on_event: Callable[[dict[str, Any]], Non
         if interrupt.is_set():
             run.save("last")
             raise KeyboardInterrupt
-    plot_log(folder)
+    plot_log(folder, run.batches.unit)
 
 
 def _record(recipe: Recipe, folder: Path) -> dict[str, Any]:
@@ -430,8 +442,8 @@ def _record(recipe: Recipe, folder: Path) -> dict[str, Any]:
     }
 
 
-def plot_log(folder: Path) -> None:
-    """Draws `log.jsonl` as `curves.png`: training loss and validation, nats a note over notes trained on."""
+def plot_log(folder: Path, unit: str) -> None:
+    """Draws `log.jsonl` as `curves.png`: training loss and validation, nats a unit over units trained on."""
     lines = [json.loads(line) for line in (folder / "log.jsonl").read_text(encoding="utf-8").splitlines()]
     series: dict[str, list[tuple[float, float]]] = {
         "training": [(e["notes"] / 1e6, e["loss"]) for e in lines]
@@ -443,8 +455,8 @@ def plot_log(folder: Path) -> None:
         series,
         folder / "curves.png",
         title=folder.name,
-        xlabel="million notes trained on",
-        ylabel="nats a note",
+        xlabel=f"million {unit}s trained on",
+        ylabel=f"nats a {unit}",
     )
 
 

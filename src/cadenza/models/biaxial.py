@@ -6,15 +6,17 @@ is a chain of conditionals and the likelihood is exact. Of each key it draws pla
 
 Source: Svegliato and Witty, "Deep Jammer", sections 3 to 5, after D. Johnson's biaxial network. Where the
 paper contradicts its code: articulate means struck now (not held), and counts only where the note plays; the
-loss is not normalised. Its published learning rate was never applied (see the recipes). Positions on the
-keyboard are scaled to 0..1. Velocity, batch normalisation and more layers are the authors' wishes.
+loss is not normalised. Its published learning rate was never applied (see the recipes). Initial weights are
+not given: keys begin as likely to sound as they are, or else the first updates, all of one sign, drive the
+note layers into saturation, which small ones may never leave (`docs/log.md`). Positions on the keyboard are
+scaled to 0..1. Velocity, batch normalisation and more layers are the authors' wishes.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -29,6 +31,9 @@ from cadenza.sequence import Choose
 from cadenza.sizes import BiaxialConfig
 
 Floats = NDArray[np.floating]
+
+SOUNDS: Final = -3.3
+"""Log-odds that a key sounds in piano music: about three of the 88 do."""
 
 
 class Biaxial(RollModel):
@@ -50,20 +55,23 @@ class Biaxial(RollModel):
         hidden = [layer for a, b in pairwise(sizes) for layer in (nn.Linear(a, b), nn.ReLU())]
         outputs = 2 + VELOCITY.size * config.velocity
         self.dense = nn.Sequential(*hidden, nn.Linear(sizes[-1], outputs))
+        self.dense[-1].get_parameter("bias").data[0] = SOUNDS
 
     def inputs(self, batch: RollBatch) -> Tensor:
         """Attributes of the known steps: (batch, steps, 88, attributes)."""
         rows, positions = batch.rows.cpu().numpy(), batch.positions.cpu().numpy()
+        # No bar is a negative position, of which a floor leaves a negative one.
+        positions = positions * 4 // self.config.steps
         told = torch.from_numpy(attributes(rows, positions, context=self.config.context)).to(
             batch.rows.device
         )
-        return torch.cat([told, batch.velocities[..., None] / 127], -1) if self.config.velocity else told
+        return torch.cat([told, _loudness(batch.velocities)[..., None]], -1) if self.config.velocity else told
 
     def chosen(self, rows: Tensor, velocities: Tensor) -> Tensor:
         """What a key tells the one above it of its own choice: (..., 2 or 3)."""
         parts = [rows > 0, rows == STRUCK]
         if self.config.velocity:
-            parts.append(velocities / 127)
+            parts.append(_loudness(velocities))
         return torch.stack([part.float() for part in parts], -1)
 
     def along_time(self, told: Tensor, state: Any = None) -> tuple[Tensor, list[Any]]:
@@ -133,6 +141,13 @@ class Biaxial(RollModel):
 
 def _stack(sizes: tuple[int, ...]) -> nn.ModuleList:
     return nn.ModuleList(nn.LSTM(a, b) for a, b in pairwise(sizes))
+
+
+def _loudness(velocities: Tensor) -> Tensor:
+    """MIDI velocities, from 0 to 1, as the network draws them: the nearest of `events.VELOCITY`, or 0."""
+    known = velocities.cpu().numpy()
+    drawn = np.where(known > 0, VELOCITY.table[VELOCITY.encode(known)], 0)
+    return torch.from_numpy(drawn.astype(np.float32) / 127).to(velocities.device)
 
 
 def _cell(play: float, articulate: float) -> NDArray[np.float32]:

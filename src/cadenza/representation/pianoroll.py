@@ -283,10 +283,10 @@ def attributes(
     """What Deep Jammer's network is told of every key at every step: (..., steps, 88, 67), or 79 with
     context.
 
-    rows: (..., steps, 88), positions: (..., steps). In this order: the key's place on the keyboard (here from
-    0 to 1), its pitch class (12), play and articulate of the keys from an octave below to an octave above (25
-    times 2), the beat (4, the binary digits of the position in sixteenths as -1 and 1; 0 where there is no
-    bar), and with `context` how many keys of each pitch class sound, counted from the key's own (12).
+    rows: (..., steps, 88), positions: (..., steps), in sixteenths. In this order: the key's place on the
+    keyboard (here from 0 to 1), its pitch class (12), play and articulate of the keys from an octave below to
+    an octave above (25 times 2), the beat (4, the binary digits of the position as -1 and 1; 0 where there is
+    no bar), and with `context` how many keys of each pitch class sound, counted from the key's own (12).
 
     Source: Svegliato and Witty, "Deep Jammer", section 3. The paper prints 78 attributes, which was the
     number of keys in its code; those that it lists sum to 67, and its code had the context besides.
