@@ -51,6 +51,8 @@ class ComposerConfig:
     notes repeat a passage of the same song to the letter, and half of these lie more than 512 notes back."""
     local: int = 64
     """Notes that the local layers attend to, every other layer from the first on; at most `context`."""
+    look_ahead: int = 0
+    """Steps by which fixed notes are announced; 0: all at the beginning (see `representation.edits`)."""
     styles: tuple[str, ...] = ("pop", "classical", "chorale")
     """Styles that can be asked for; an unknown or absent one has an embedding of its own."""
 
@@ -111,6 +113,8 @@ def _check_sizes(sizes: Mapping[str, object]) -> None:
     for name, value in sizes.items():
         if name == "styles":
             fine, wanted = _are_names(value), "different names"
+        elif name == "look_ahead":
+            fine, wanted = type(value) is int and value >= 0, "a whole number, 0 or more"
         else:
             fine, wanted = type(value) is int and value > 0, "a whole number above 0"
         if not fine:

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from cadenza.engine.constraints import Constraints
 from cadenza.engine.sampler import Sampler, Sampling
+from cadenza.representation.edits import FIXED, NOTHING, Known, announced_until
 from cadenza.representation.events import DURATION, END, PITCH, SHIFT, EventSequence, Grid
-from cadenza.sequence import Places, SequenceModel
+from cadenza.sequence import EditModel, Places, SequenceModel
 
 State = TypeVar("State")
 
@@ -33,6 +34,34 @@ class Span:
     begin: int
     end: int
     longest: int = int(DURATION.table[-1])
+    may_end: int | None = None
+    """Step from which on the model may say that nothing more comes; None: it may not."""
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """Keys that fixed notes hold: from `starts` up to `ends`, in steps; `pitches` are symbols: (notes,) each."""
+
+    starts: NDArray[np.int64]
+    ends: NDArray[np.int64]
+    pitches: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, known: Known) -> Fixed:
+        """The notes among what is known."""
+        rows, starts = known.rows[known.kinds == FIXED], known.onsets[known.kinds == FIXED].astype(np.int64)
+        return cls(starts, starts + DURATION.decode(rows[:, 2]), rows[:, 1].astype(np.int64))
+
+    def free(self, step: int) -> NDArray[np.bool_]:
+        """Keys that no fixed note holds at a step: (88,)."""
+        free = np.ones(PITCH.size, bool)
+        free[self.pitches[(self.starts <= step) & (step < self.ends)]] = False
+        return free
+
+    def room(self, pitch: int, step: int) -> int:
+        """Steps until a fixed note strikes a key that is struck at a step; very many where none does."""
+        later = self.starts[(self.pitches == pitch) & (self.starts > step)]
+        return int(later.min()) - step if len(later) else int(DURATION.table[-1])
 
 
 @dataclass(frozen=True)
@@ -55,11 +84,13 @@ class _Chooser:
     onset: int
     pitch: int
     """Of the last row, as a symbol; -1 before the first."""
+    fixed: Fixed
     too_long: int = field(init=False)
     """Symbol of the first duration that is longer than the span allows; the shortest is always allowed."""
     begun: bool = False
     """Whether a note of this span was drawn."""
     onset_next: int = 0
+    pitch_next: int = 0
     until: NDArray[np.int64] = field(default_factory=lambda: np.zeros(PITCH.size, np.int64))
     """Step up to which each key is held."""
     recent: deque[int] = field(default_factory=lambda: deque[int](maxlen=REMEMBERED))
@@ -67,21 +98,47 @@ class _Chooser:
     def __post_init__(self) -> None:
         self.too_long = int(DURATION.table.searchsorted(max(self.span.longest, 1), side="right"))
 
+    @classmethod
+    def after(
+        cls,
+        prompt: EventSequence | None,
+        sampler: Sampler,
+        constraints: Constraints,
+        span: Span,
+        places: Places,
+        fixed: Fixed,
+    ) -> _Chooser:
+        """What chooses after a prompt, whose keys may still be held."""
+        chooser = cls(sampler, constraints, span, places, 0, -1, fixed)
+        if prompt is not None and len(prompt):
+            chooser.onset, chooser.pitch = int(prompt.onsets[-1]), int(prompt.rows[-1, 1])
+            ends = prompt.onsets + DURATION.decode(prompt.rows[:, 2])
+            np.maximum.at(chooser.until, prompt.rows[:, 1], ends)
+        return chooser
+
+    @property
+    def over(self) -> bool:
+        """Whether the span may be left as it is."""
+        return self.begun or self.span.may_end is not None
+
     def __call__(self, field_index: int, logits: NDArray[np.float32]) -> int:
         logits = logits.copy()
         if field_index == 0:
             symbol = self._shift(logits)
-            self.onset_next = self.onset + SHIFT.values[symbol]
+            self.onset_next = self.span.end if symbol == END else self.onset + SHIFT.values[symbol]
             return symbol
         if field_index == 1:
             logits[~self._free_keys(self.onset_next)] = -np.inf
-            return self.sampler.draw(logits, self.recent)
+            self.pitch_next = self.sampler.draw(logits, self.recent)
+            return self.pitch_next
         if field_index == 2:
-            logits[self.too_long :] = -np.inf
+            room = self.fixed.room(self.pitch_next, self.onset_next)
+            logits[min(self.too_long, int(DURATION.table.searchsorted(room, side="right"))) :] = -np.inf
         return self.sampler.draw(logits, strictness=LENIENT)
 
     def _shift(self, logits: NDArray[np.float32]) -> int:
-        logits[END] = -np.inf
+        if self.span.may_end is None or not self.begun or self.onset < self.span.may_end:
+            logits[END] = -np.inf
         if not self.begun:
             onsets = self.onset + SHIFT.table
             # The last shift reaches furthest: where the span begins beyond it, it begins there.
@@ -95,9 +152,12 @@ class _Chooser:
         return self.sampler.draw(logits, strictness=LENIENT)
 
     def _free_keys(self, onset: int) -> NDArray[np.bool_]:
-        """Allowed keys that are not held at an onset, as in every encoded piece; if none, all allowed."""
-        free = self.constraints.pitches & (self.until <= onset)
-        return free if free.any() else self.constraints.pitches
+        """Allowed keys that are not held at an onset, as in every encoded piece; if none, all allowed that no
+        fixed note holds.
+        """
+        allowed = self.constraints.pitches & self.fixed.free(onset)
+        free = allowed & (self.until <= onset)
+        return free if free.any() else allowed
 
     def take(self, row: tuple[int, ...]) -> Drawn:
         """Makes a drawn row the last."""
@@ -124,16 +184,44 @@ def stream(
     machine with one version of NumPy).
     """
     state = model.start(prompt, style, places)
-    chooser = _Chooser(Sampler(sampling, seed), constraints, span, places, onset=0, pitch=-1)
-    if prompt is not None and len(prompt):
-        chooser.onset, chooser.pitch = int(prompt.onsets[-1]), int(prompt.rows[-1, 1])
-        ends = prompt.onsets + DURATION.decode(prompt.rows[:, 2])
-        np.maximum.at(chooser.until, prompt.rows[:, 1], ends)
+    chooser = _Chooser.after(prompt, Sampler(sampling, seed), constraints, span, places, Fixed.of(NOTHING))
+    while (drawn := _next(model, state, chooser)) is not None:
+        yield drawn
+
+
+def stream_around(
+    model: EditModel[State],
+    prompt: EventSequence | None,
+    known: Known,
+    style: str | None,
+    places: Places,
+    span: Span,
+    *,
+    constraints: Constraints,
+    sampling: Sampling,
+    seed: int,
+) -> Iterator[Drawn]:
+    """The same, around what is known of the span and of what comes after it: possibly none.
+
+    No drawn note meets a fixed one of its pitch.
+    """
+    state = model.start(prompt, style, places)
+    chooser = _Chooser.after(prompt, Sampler(sampling, seed), constraints, span, places, Fixed.of(known))
+    told = 0
     while True:
-        row = model.step(state, chooser)
-        if chooser.onset_next >= span.end and chooser.begun:
+        until = max(told, announced_until(known.onsets, chooser.onset, model.look_ahead))
+        model.tell(state, known.part(told, until))
+        told = until
+        drawn = _next(model, state, chooser)
+        if drawn is None:
             return
-        yield chooser.take(row)
+        yield drawn
+
+
+def _next(model: SequenceModel[EventSequence, State], state: State, chooser: _Chooser) -> Drawn | None:
+    """The next note, or None where the span is full."""
+    row = model.step(state, chooser)
+    return None if chooser.onset_next >= chooser.span.end and chooser.over else chooser.take(row)
 
 
 def sequence_of(drawn: list[Drawn], grid: Grid) -> EventSequence:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from cadenza.architecture import BAR_UNIT, ComposerConfig, rotary_frequencies, style_index
 from cadenza.representation.edits import DRAWN, STOP, Elements, Known, distance
 from cadenza.representation.events import END, FIELDS, NO_POSITION, SHIFT, STEPS_PER_QUARTER, EventSequence
-from cadenza.sequence import Choose, Places, SequenceModel
+from cadenza.sequence import Choose, EditModel, Places
 
 Array = NDArray[np.float32]
 Steps = NDArray[np.integer] | int
@@ -193,12 +193,13 @@ class _Head:
         return feed_forward_one(known, self.hidden, self.logits) + self.bias
 
 
-class NumpyComposer(SequenceModel[EventSequence, ComposerState]):
+class NumpyComposer(EditModel[ComposerState]):
     """A composer that plays."""
 
     def __init__(self, config: ComposerConfig, weights: Mapping[str, Array]) -> None:
         self.config = config
         self.styles = config.styles
+        self.look_ahead = config.look_ahead
         self._turn_tables = turn_tables()
 
         def table(name: str) -> Array:
@@ -343,7 +344,7 @@ class NumpyComposer(SequenceModel[EventSequence, ComposerState]):
         )
 
     def tell(self, state: ComposerState, known: Known) -> None:
-        """Takes elements that are known, and not drawn, into the state (see `representation.edits`)."""
+        """See `EditModel.tell`."""
         if not len(known):
             return
         rows = known.rows.astype(np.int64)

@@ -58,6 +58,17 @@ class Known:
     def __len__(self) -> int:
         return len(self.kinds)
 
+    def part(self, begin: int, end: int) -> Known:
+        """The elements from one up to another."""
+        cut = slice(begin, end)
+        return Known(self.rows[cut], self.onsets[cut], self.places[cut], self.kinds[cut])
+
+
+NOTHING: Final = Known(
+    np.zeros((0, 5), np.int16), np.zeros(0, np.int32), np.zeros((0, 2), np.int16), np.zeros(0, np.int8)
+)
+"""Where nothing is known."""
+
 
 def known_of(fixed: EventSequence, stop: int | None, stop_place: tuple[int, int]) -> Known:
     """Fixed notes, and the marker of a region that stops at a step."""
@@ -88,6 +99,11 @@ def announced(
         return np.full(len(known), begin, np.int64)
     first = np.searchsorted(onsets, np.asarray(known) - look_ahead, side="left")
     return np.clip(first, begin, last)
+
+
+def announced_until(known: NDArray[np.integer], onset: int, look_ahead: int) -> int:
+    """How many known elements, by their ascending onsets, are told once the last drawn note lies at an onset."""
+    return int(np.searchsorted(known, onset + look_ahead, side="right")) if look_ahead else len(known)
 
 
 def distance(ahead: NDArray[np.integer]) -> NDArray[np.int64]:
