@@ -40,7 +40,7 @@ class Span:
 
 @dataclass(frozen=True)
 class Fixed:
-    """Keys that fixed notes hold: from `starts` up to `ends`, in steps; `pitches` are symbols: (notes,) each."""
+    """Keys that fixed notes hold, as symbols, from `starts` up to `ends`, in steps: (notes,) each."""
 
     starts: NDArray[np.int64]
     ends: NDArray[np.int64]

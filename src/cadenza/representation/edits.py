@@ -89,20 +89,18 @@ def known_of(fixed: EventSequence, stop: int | None, stop_place: tuple[int, int]
 def announced(
     onsets: NDArray[np.integer], known: NDArray[np.integer], begin: int, look_ahead: int
 ) -> NDArray[np.int64]:
-    """After which drawn element each known one is announced: (known,).
+    """After which drawn element each known one is announced: (known,); their number, if after none.
 
     onsets: (drawn,), of the drawn elements, the beginning of the piece among them. known: (known,) onsets,
     ascending. begin: the element after which the region begins; what lies before it was drawn without a word.
     """
-    last = len(onsets) - 1
     if not look_ahead:
         return np.full(len(known), begin, np.int64)
-    first = np.searchsorted(onsets, np.asarray(known) - look_ahead, side="left")
-    return np.clip(first, begin, last)
+    return np.searchsorted(onsets, np.asarray(known) - look_ahead, side="left").clip(begin)
 
 
 def announced_until(known: NDArray[np.integer], onset: int, look_ahead: int) -> int:
-    """How many known elements, by their ascending onsets, are told once the last drawn note lies at an onset."""
+    """How many known elements, by their ascending onsets, are told when the last drawn note lies at one."""
     return int(np.searchsorted(known, onset + look_ahead, side="right")) if look_ahead else len(known)
 
 
@@ -178,6 +176,8 @@ def elements_of(cut: EventSequence, first: int, region: Region, look_ahead: int)
         onsets = np.concatenate([[0], onsets])
         places = np.concatenate([np.array([beginning], np.int64), places])
     after = announced(onsets, known.onsets, max(region.begin - first, 0), look_ahead)
+    reached = int(np.searchsorted(after, len(onsets)))  # the others are told of too late
+    known, after = known.part(0, reached), after[:reached]
     told = known.rows.astype(np.int64)
     told[:, 0] = np.where(known.kinds == FIXED, distance(known.onsets - onsets[after]), 0)
 
