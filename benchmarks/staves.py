@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from cadenza.files import atomic_path
-from cadenza.measures import estimate_key
+from cadenza.harmony import estimate_key
 from cadenza.score import Score
 
 MIDDLE = 60

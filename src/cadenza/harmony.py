@@ -687,11 +687,18 @@ class KeyEstimate:
     """How likely the key is to be right among the 24: 0 to 1."""
     correlation: float
     """Pearson's, of the pitch classes' weights with the key's profile: -1 to 1."""
+    second: tuple[int, bool]
+    """Tonic and mode of the next best key."""
 
     @property
     def signature(self) -> KeySignature:
         """The key as a signature of at most six sharps or five flats, at tick 0."""
         return _signature(self.tonic, self.minor)
+
+    @property
+    def second_signature(self) -> KeySignature:
+        """The next best key likewise."""
+        return _signature(*self.second)
 
 
 def estimate_key(music: Score | Notes, profiles: KeyProfiles = ALBRECHT_SHANAHAN) -> KeyEstimate | None:
@@ -708,9 +715,10 @@ def estimate_key(music: Score | Notes, profiles: KeyProfiles = ALBRECHT_SHANAHAN
     if weights.std() < FLATTEST * weights.mean():
         return None
     correlations = _correlations(weights, profiles)
-    best = int(correlations.argmax())
+    second, best = np.argsort(correlations)[-2:].tolist()
     confidence = 1 / np.exp((correlations - correlations[best]) / _TEMPERATURE).sum()
-    return KeyEstimate(best % 12, best >= 12, float(confidence), float(correlations[best]))
+    correlation, other = float(correlations[best]), (second % 12, second >= 12)
+    return KeyEstimate(best % 12, best >= 12, float(confidence), correlation, other)
 
 
 def estimate_keys(score: Score, profiles: KeyProfiles = ALBRECHT_SHANAHAN) -> tuple[KeySignature, ...]:

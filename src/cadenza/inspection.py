@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cadenza import measures
+from cadenza.harmony import estimate_key
 from cadenza.representation.events import HIGHEST, LOWEST, Grid, grid_report, sustain
 from cadenza.score import DRUM_CHANNEL, SUSTAIN, Change, KeySignature, Score
 
@@ -29,8 +30,9 @@ LONGEST_PEDAL_SECONDS: Final = 30.0
 """A pedal held longer blurs everything: more likely a lost message than a wish."""
 SLOWEST, FASTEST = 20.0, 400.0
 """Quarter notes a minute outside of which a tempo is called odd."""
-SURE, LIKELY = 0.1, 0.03
-"""Margins of a key estimate: from the first on it is rarely wrong, below the second it is a guess."""
+SURE, LIKELY = 0.9, 0.7
+"""Confidence of a key estimate: of POP909's songs 24 in 25 are right from the first on, half below the second
+(every third song, annotated keys)."""
 
 _NOTE_NAMES: Final = ("C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B")
 
@@ -126,8 +128,8 @@ class Inspection:
     """The next best."""
     key_correlation: float | None
     """Of the notes with the estimated key, -1 to 1."""
-    key_margin: float | None
-    """By how much it exceeds that of the next best key."""
+    key_confidence: float | None
+    """How likely the estimate is to be right, 0 to 1."""
     lowest: int | None
     highest: int | None
     """MIDI pitches, drums left out."""
@@ -193,11 +195,11 @@ class Inspection:
         return f"{named} (from the file; the notes suggest {estimate})"
 
     def _estimate(self) -> str:
-        if self.estimated_key is None or self.key_margin is None:
+        if self.estimated_key is None or self.key_confidence is None:
             return ""
-        if self.key_margin >= SURE:
+        if self.key_confidence >= SURE:
             return f"clearly {self.estimated_key}"
-        if self.key_margin >= LIKELY:
+        if self.key_confidence >= LIKELY:
             return f"probably {self.estimated_key}"
         return f"{self.estimated_key} or {self.second_key}"
 
@@ -249,7 +251,7 @@ def inspect_score(score: Score) -> Inspection:
     pitches = score.pitched_notes["pitch"]
     end = int(score.notes["end"].max(initial=0))
     tempos = np.array([60e6 / micro for _, micro in _tempo_steps(score)])
-    estimate = measures.estimate_key(score)
+    estimate = estimate_key(score)
     report = grid_report(score) if len(pitches) else None
     seconds = float(score.seconds(end))
     pedal = _pedal_spans(score, end)
@@ -269,7 +271,7 @@ def inspect_score(score: Score) -> Inspection:
         estimated_key=key_name(estimate.signature) if estimate else None,
         second_key=key_name(estimate.second_signature) if estimate else None,
         key_correlation=estimate.correlation if estimate else None,
-        key_margin=estimate.margin if estimate else None,
+        key_confidence=estimate.confidence if estimate else None,
         lowest=int(pitches.min()) if len(pitches) else None,
         highest=int(pitches.max()) if len(pitches) else None,
         notes_per_quarter=measures.notes_per_quarter(score) if len(pitches) else None,

@@ -19,7 +19,6 @@ Sources
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
@@ -27,22 +26,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cadenza.errors import CadenzaError
-from cadenza.score import KeySignature, Notes, Score, TimeSignature
+from cadenza.score import Notes, Score, TimeSignature
 
 POSITIONS_PER_QUARTER: Final = 24
 """Positions in a bar are told apart to this fraction of a quarter where bars are compared."""
 
 MAJOR_SCALE: Final = (0, 2, 4, 5, 7, 9, 11)
-
-MAJOR_PROFILE: Final = (0.748, 0.060, 0.488, 0.082, 0.670, 0.460, 0.096, 0.715, 0.104, 0.366, 0.057, 0.400)
-MINOR_PROFILE: Final = (0.712, 0.084, 0.474, 0.618, 0.049, 0.460, 0.105, 0.747, 0.404, 0.067, 0.133, 0.330)
-"""Key profiles from the tonic up: the share of the segments of the pieces in Kostka and Payne's harmony
-textbook in which each pitch class is present (Temperley, "Music and Probability", 2007; also in music21)."""
-
-FEWEST_NOTES_FOR_A_KEY: Final = 6
-FEWEST_CLASSES_FOR_A_KEY: Final = 3
-FLATTEST: Final = 0.1
-"""Standard deviation of the twelve pitch-class weights over their mean below which no key stands out."""
 
 
 # --- Validation ---------------------------------------------------------------------------------------------
@@ -225,68 +214,6 @@ def self_repetition(score: Score) -> float:
         contents.setdefault(bar, set()).add((place, pitch))
     different = {frozenset(content) for content in contents.values()}
     return 1 - len(different) / len(contents)
-
-
-# --- Key ----------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class KeyEstimate:
-    """The key that the notes suggest most strongly."""
-
-    tonic: int
-    """Pitch class, 0 for C."""
-    minor: bool
-    correlation: float
-    """Pearson's, of the pitch classes' weights with the key's profile: -1 to 1."""
-    margin: float
-    """By how much the correlation exceeds that of the next best key: 0 to 2."""
-    second: tuple[int, bool]
-    """Tonic and mode of the next best key."""
-
-    @property
-    def signature(self) -> KeySignature:
-        """The key as a signature of at most six sharps or five flats."""
-        return _signature(self.tonic, self.minor)
-
-    @property
-    def second_signature(self) -> KeySignature:
-        """The next best key likewise."""
-        return _signature(*self.second)
-
-
-def _signature(tonic: int, minor: bool) -> KeySignature:
-    major = tonic + 3 if minor else tonic
-    return KeySignature(0, (major * 7 + 5) % 12 - 5, minor)
-
-
-def estimate_key(score: Score) -> KeyEstimate | None:
-    """The key after Krumhansl and Schmuckler; None for too few notes, or where no pitch class stands out.
-
-    Pitch classes weighted by the lengths of their notes are correlated with a profile of each of the 24 keys
-    (Krumhansl, "Cognitive Foundations of Musical Pitch", 1990), here with Temperley's of 2007 in place of the
-    probe-tone ratings: on a quarter of POP909's songs and half of the classical pieces it finds the key
-    signature of 95 and 89 of 100, the ratings 91 and 76.
-    """
-    notes = score.pitched_notes
-    lengths = (notes["end"] - notes["start"]).astype(np.float64)
-    weights = np.bincount(notes["pitch"] % 12, lengths, 12).astype(np.float64)
-    if len(notes) < FEWEST_NOTES_FOR_A_KEY or np.count_nonzero(weights) < FEWEST_CLASSES_FOR_A_KEY:
-        return None
-    if weights.std() < FLATTEST * weights.mean():
-        return None
-    keys = [(tonic, minor) for minor in (False, True) for tonic in range(12)]
-    profiles = [np.roll(MINOR_PROFILE if minor else MAJOR_PROFILE, tonic) for tonic, minor in keys]
-    correlations = [_correlation(weights, profile) for profile in profiles]
-    second, best = sorted(range(len(keys)), key=correlations.__getitem__)[-2:]
-    margin = correlations[best] - correlations[second]
-    return KeyEstimate(*keys[best], correlations[best], margin, keys[second])
-
-
-def _correlation(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
-    """Pearson's."""
-    x, y = x - x.mean(), y - y.mean()
-    return float(x @ y / np.sqrt((x @ x) * (y @ y)))
 
 
 # --- All of them --------------------------------------------------------------------------------------------
