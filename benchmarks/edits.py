@@ -94,9 +94,10 @@ def voices(
     return pair[0], pair[1], int((~fixed).sum()) - first
 
 
-def measure(
-    corpus: Prepared[EventSequence], most: int, ask: Callable[[EventSequence, np.random.Generator], Pair | None]
-) -> dict[str, float]:
+Ask = Callable[[EventSequence, np.random.Generator], Pair | None]
+
+
+def measure(corpus: Prepared[EventSequence], most: int, ask: Ask) -> dict[str, float]:
     """Nats a note over places in the test split, with what is fixed and without."""
     rng = np.random.default_rng(0)
     found: list[Pair] = []
@@ -116,7 +117,8 @@ def measure(
 
 def main() -> None:
     """Prints a table, and JSON with --json."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
     parser.add_argument("--model", default=DEFAULT_MODEL, help="a shipped model or a checkpoint folder")
     parser.add_argument("--pieces", type=int, default=100, help="of a corpus, at most")
     parser.add_argument("--json", action="store_true")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from cadenza.architecture import ComposerConfig
 from cadenza.batches import torch_batch
 from cadenza.engine.constraints import Constraints
-from cadenza.engine.generate import Span, stream_around
+from cadenza.engine.generate import Passage, Span, stream
 from cadenza.engine.network import NumpyComposer, log_softmax
 from cadenza.engine.sampler import Sampling
 from cadenza.models.composer import Composer
@@ -243,13 +243,9 @@ def test_nothing_drawn_meets_what_is_fixed(seed: int, look_ahead: int) -> None:
     known = known_of(apart, region.stop, region.stop_place)
     bars = {step: (step % 96, 96) for step in range(1000)}
     drawn = list(
-        stream_around(
+        stream(
             engine,
-            prompt,
-            known,
-            "pop",
-            bars.__getitem__,
-            Span(96, region.stop, may_end=region.stop - 48),
+            Passage(Span(96, region.stop, may_end=region.stop - 48), bars.__getitem__, prompt, known, "pop"),
             constraints=Constraints(),
             sampling=Sampling(temperature=2.0, top_p=1.0),
             seed=seed,

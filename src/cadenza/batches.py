@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cadenza.architecture import style_index
+from cadenza.architecture import ComposerConfig, style_index
 from cadenza.checkpoint import OPENINGS, VOCABULARY, Tensors
 from cadenza.dataset import Piece, Prepared, prepare, prepare_as
 from cadenza.errors import CadenzaError
@@ -97,13 +97,13 @@ class EventBatches(Batches[EventBatch]):
         self.source = WindowSource(
             self.corpora,
             shares,
-            data.window,
-            config.batch,
-            data.augmentation,
-            config.seed,
-            data.beginnings,
-            data.edits,
-            data.look_ahead,
+            length=data.window,
+            batch=config.batch,
+            augmentation=data.augmentation,
+            seed=config.seed,
+            beginnings=data.beginnings,
+            edits=data.edits,
+            look_ahead=recipe.sizes.look_ahead if isinstance(recipe.sizes, ComposerConfig) else 0,
         )
         _check([(c.name, c.side("train"), c.side("valid")) for c in self.corpora])
         for corpus in self.corpora:

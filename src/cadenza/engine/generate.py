@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from typing import Final, TypeVar
 
 import numpy as np
@@ -65,6 +65,20 @@ class Fixed:
 
 
 @dataclass(frozen=True)
+class Passage:
+    """What is to be drawn, and what surrounds it."""
+
+    span: Span
+    places: Places
+    """Of the steps of the piece."""
+    prompt: EventSequence | None = None
+    """What comes before."""
+    known: Known = NOTHING
+    """What is fixed in the span and after it; models that draw around that are an `EditModel`."""
+    style: str | None = None
+
+
+@dataclass(frozen=True)
 class Drawn:
     """One note as it was drawn: symbols of its row, onset in steps, place in the bar and the bar's length."""
 
@@ -79,14 +93,15 @@ class _Chooser:
 
     sampler: Sampler
     constraints: Constraints
-    span: Span
-    places: Places
-    onset: int
-    pitch: int
-    """Of the last row, as a symbol; -1 before the first."""
-    fixed: Fixed
+    passage: InitVar[Passage]
+    span: Span = field(init=False)
+    places: Places = field(init=False)
+    fixed: Fixed = field(init=False)
     too_long: int = field(init=False)
     """Symbol of the first duration that is longer than the span allows; the shortest is always allowed."""
+    onset: int = 0
+    pitch: int = -1
+    """Of the last row, as a symbol; -1 before the first."""
     begun: bool = False
     """Whether a note of this span was drawn."""
     onset_next: int = 0
@@ -95,26 +110,14 @@ class _Chooser:
     """Step up to which each key is held."""
     recent: deque[int] = field(default_factory=lambda: deque[int](maxlen=REMEMBERED))
 
-    def __post_init__(self) -> None:
-        self.too_long = int(DURATION.table.searchsorted(max(self.span.longest, 1), side="right"))
-
-    @classmethod
-    def after(
-        cls,
-        prompt: EventSequence | None,
-        sampler: Sampler,
-        constraints: Constraints,
-        span: Span,
-        places: Places,
-        fixed: Fixed,
-    ) -> _Chooser:
-        """What chooses after a prompt, whose keys may still be held."""
-        chooser = cls(sampler, constraints, span, places, 0, -1, fixed)
+    def __post_init__(self, passage: Passage) -> None:
+        self.span, self.places, self.fixed = passage.span, passage.places, Fixed.of(passage.known)
+        prompt = passage.prompt
         if prompt is not None and len(prompt):
-            chooser.onset, chooser.pitch = int(prompt.onsets[-1]), int(prompt.rows[-1, 1])
+            self.onset, self.pitch = int(prompt.onsets[-1]), int(prompt.rows[-1, 1])
             ends = prompt.onsets + DURATION.decode(prompt.rows[:, 2])
-            np.maximum.at(chooser.until, prompt.rows[:, 1], ends)
-        return chooser
+            np.maximum.at(self.until, prompt.rows[:, 1], ends)
+        self.too_long = int(DURATION.table.searchsorted(max(self.span.longest, 1), side="right"))
 
     @property
     def over(self) -> bool:
@@ -169,59 +172,32 @@ class _Chooser:
 
 def stream(
     model: SequenceModel[EventSequence, State],
-    prompt: EventSequence | None,
-    style: str | None,
-    places: Places,
-    span: Span,
+    passage: Passage,
     *,
     constraints: Constraints,
     sampling: Sampling,
     seed: int,
 ) -> Iterator[Drawn]:
-    """Notes with onsets in a span, as they are drawn; at least one.
+    """Notes of a passage, as they are drawn; at least one, but where the span may end early.
 
-    It ends: an onset holds each key once, and every other draw moves on. Same arguments, same notes (on one
-    machine with one version of NumPy).
+    None meets a fixed one of its pitch. It ends: an onset holds each key once, and every other draw moves on.
+    Same arguments, same notes (on one machine with one version of NumPy). Raises TypeError where something
+    is known and the model is no `EditModel`.
     """
-    state = model.start(prompt, style, places)
-    chooser = _Chooser.after(prompt, Sampler(sampling, seed), constraints, span, places, Fixed.of(NOTHING))
-    while (drawn := _next(model, state, chooser)) is not None:
-        yield drawn
-
-
-def stream_around(
-    model: EditModel[State],
-    prompt: EventSequence | None,
-    known: Known,
-    style: str | None,
-    places: Places,
-    span: Span,
-    *,
-    constraints: Constraints,
-    sampling: Sampling,
-    seed: int,
-) -> Iterator[Drawn]:
-    """The same, around what is known of the span and of what comes after it: possibly none.
-
-    No drawn note meets a fixed one of its pitch.
-    """
-    state = model.start(prompt, style, places)
-    chooser = _Chooser.after(prompt, Sampler(sampling, seed), constraints, span, places, Fixed.of(known))
-    told = 0
+    state = model.start(passage.prompt, passage.style, passage.places)
+    chooser = _Chooser(Sampler(sampling, seed), constraints, passage)
+    known, told = passage.known, 0
     while True:
-        until = max(told, announced_until(known.onsets, chooser.onset, model.look_ahead))
-        model.tell(state, known.part(told, until))
-        told = until
-        drawn = _next(model, state, chooser)
-        if drawn is None:
+        if told < len(known):
+            if not isinstance(model, EditModel):
+                raise TypeError(f"{type(model).__name__} does not draw around what is known")
+            until = max(told, announced_until(known.onsets, chooser.onset, model.look_ahead))
+            model.tell(state, known.part(told, until))
+            told = until
+        row = model.step(state, chooser)
+        if chooser.onset_next >= passage.span.end and chooser.over:
             return
-        yield drawn
-
-
-def _next(model: SequenceModel[EventSequence, State], state: State, chooser: _Chooser) -> Drawn | None:
-    """The next note, or None where the span is full."""
-    row = model.step(state, chooser)
-    return None if chooser.onset_next >= chooser.span.end and chooser.over else chooser.take(row)
+        yield chooser.take(row)
 
 
 def sequence_of(drawn: list[Drawn], grid: Grid) -> EventSequence:
