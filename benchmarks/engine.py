@@ -175,19 +175,11 @@ def draw(engine: NumpyComposer, notes: int) -> None:
     from composers import four_four
 
     from cadenza.engine.constraints import Constraints
-    from cadenza.engine.generate import Span, stream
+    from cadenza.engine.generate import Passage, Span, stream
     from cadenza.engine.sampler import Sampling
 
-    drawn = stream(
-        engine,
-        None,
-        None,
-        four_four,
-        Span(0, 1 << 40),
-        constraints=Constraints(),
-        sampling=Sampling(top_p=TOP_P),
-        seed=1,
-    )
+    endless = Passage(Span(0, 1 << 40), four_four)
+    drawn = stream(engine, endless, constraints=Constraints(), sampling=Sampling(top_p=TOP_P), seed=1)
     if sum(1 for _ in itertools.islice(drawn, notes)) != notes:
         raise RuntimeError("the engine ended early")
 

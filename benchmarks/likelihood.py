@@ -23,10 +23,11 @@ from typing import Any
 import numpy as np
 
 from cadenza.compose import Model, load_model
-from cadenza.dataset import Prepared, evaluation_windows, prepare
+from cadenza.dataset import Prepared, prepare
 from cadenza.evaluate import Likelihood, likelihood
 from cadenza.models.markov import Markov
 from cadenza.representation.events import EventSequence
+from cadenza.windows import evaluation_windows
 
 CORPORA = ("pop909", "classical", "chorales", "jazz")
 FLOOR = 0.30

@@ -8,7 +8,6 @@ import torch
 
 from cadenza.architecture import ComposerConfig, EventLSTMConfig, rotary_frequencies
 from cadenza.batches import torch_batch
-from cadenza.dataset import window
 from cadenza.engine.network import (
     NumpyComposer,
     feed_forward_one,
@@ -25,6 +24,7 @@ from cadenza.models.markov import Markov
 from cadenza.representation import events
 from cadenza.representation.events import END, FIELDS, EventSequence
 from cadenza.score import Event, Score
+from cadenza.windows import window
 
 TINY = ComposerConfig(width=32, heads=1, layers=3, feed_forward=48, context=128, local=4)
 STYLES = TINY.styles

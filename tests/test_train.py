@@ -12,9 +12,9 @@ import pytest
 from safetensors.numpy import load_file
 
 from cadenza.architecture import ComposerConfig, MarkovConfig
+from cadenza.augmentation import Augmentation
 from cadenza.checkpoint import load_checkpoint, load_tensors
 from cadenza.compose import Wish, generate, load_model
-from cadenza.dataset import Augmentation
 from cadenza.errors import CadenzaError
 from cadenza.midi import read_midi, write_midi
 from cadenza.recipe import DataConfig, Recipe, TrainingConfig

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cadenza.errors import CadenzaError
+from cadenza.representation.edits import KINDS
 from cadenza.representation.events import FIELDS, LONGEST_BAR, NO_POSITION
 
 BAR_UNIT: Final = 12
@@ -50,6 +51,8 @@ class ComposerConfig:
     notes repeat a passage of the same song to the letter, and half of these lie more than 512 notes back."""
     local: int = 64
     """Notes that the local layers attend to, every other layer from the first on; at most `context`."""
+    look_ahead: int = 0
+    """Steps by which fixed notes are announced; 0: all at the beginning (see `representation.edits`)."""
     styles: tuple[str, ...] = ("pop", "classical", "chorale")
     """Styles that can be asked for; an unknown or absent one has an embedding of its own."""
 
@@ -110,6 +113,8 @@ def _check_sizes(sizes: Mapping[str, object]) -> None:
     for name, value in sizes.items():
         if name == "styles":
             fine, wanted = _are_names(value), "different names"
+        elif name == "look_ahead":
+            fine, wanted = type(value) is int and value >= 0, "a whole number, 0 or more"
         else:
             fine, wanted = type(value) is int and value > 0, "a whole number above 0"
         if not fine:
@@ -131,6 +136,7 @@ def _embedding_shapes(width: int, styles: int) -> Iterator[tuple[str, Shape]]:
     yield "embedding.bar.weight", (BAR_KINDS, width)
     yield "embedding.style.weight", (styles + 1, width)
     yield "embedding.start", (width,)
+    yield "embedding.kind.weight", (KINDS, width)
 
 
 def _head_shapes(width: int) -> Iterator[tuple[str, Shape]]:

@@ -15,9 +15,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cadenza.architecture import style_index
+from cadenza.architecture import ComposerConfig, style_index
 from cadenza.checkpoint import OPENINGS, VOCABULARY, Tensors
-from cadenza.dataset import Piece, Prepared, Windows, WindowSource, prepare, prepare_as, window
+from cadenza.dataset import Piece, Prepared, prepare, prepare_as
 from cadenza.errors import CadenzaError
 from cadenza.models import Sizes
 from cadenza.models.base import EventBatch
@@ -30,6 +30,7 @@ from cadenza.representation.tokens import TokenSequence, Vocabulary
 from cadenza.segments import Epochs, Place, RandomSegments, batches, chunks, sides
 from cadenza.sizes import RollSizes, TokenSizes
 from cadenza.streams import Stream, TokenWindows
+from cadenza.windows import Windows, WindowSource, window
 
 
 class Weighted(Protocol):
@@ -94,7 +95,15 @@ class EventBatches(Batches[EventBatch]):
         self.corpora = tuple(prepare(name) for name in data.corpora)
         shares = data.shares or tuple(float(sum(p.rows for p in c.side("train"))) for c in self.corpora)
         self.source = WindowSource(
-            self.corpora, shares, data.window, config.batch, data.augmentation, config.seed, data.beginnings
+            self.corpora,
+            shares,
+            length=data.window,
+            batch=config.batch,
+            augmentation=data.augmentation,
+            seed=config.seed,
+            beginnings=data.beginnings,
+            edits=data.edits,
+            look_ahead=recipe.sizes.look_ahead if isinstance(recipe.sizes, ComposerConfig) else 0,
         )
         _check([(c.name, c.side("train"), c.side("valid")) for c in self.corpora])
         for corpus in self.corpora:
@@ -279,6 +288,8 @@ def torch_batch(windows: Windows, styles: tuple[str, ...]) -> EventBatch:
         places=torch.from_numpy(windows.places),
         onsets=torch.from_numpy(windows.onsets),
         is_start=torch.from_numpy(windows.is_start),
+        kinds=torch.from_numpy(windows.kinds),
+        last=torch.from_numpy(windows.last),
         next_rows=torch.from_numpy(windows.next_rows),
         next_places=torch.from_numpy(windows.next_places),
         style=torch.tensor([style_index(styles, style) for style in windows.styles]),

@@ -1,10 +1,8 @@
-"""From a corpus to batches: encoded pieces in arrays on disk, windows of events, augmentation.
+"""From a corpus to encoded pieces in arrays on disk.
 
 On disk, a prepared corpus is a folder: `rows.npy` and its companions hold the pieces end to end and are
 memory-mapped; `pieces.json` says where each begins, its side of the split, its grid, and which files were
 rejected and why. Preparation runs on all cores in shards and goes on where it was interrupted.
-
-Draws. A piece of n rows is n + 1 draws: draw t yields row t, from rows 0 to t - 1; draw n yields END.
 """
 
 from __future__ import annotations
@@ -17,8 +15,7 @@ import signal
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import asdict, dataclass, fields, replace
-from functools import cached_property
+from dataclasses import asdict, dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final, Generic
@@ -313,184 +310,3 @@ def load(home: Path, representation: Representation[S]) -> Prepared[S]:
     return Prepared(
         about["name"], about["style"], home, representation, pieces, rejected, arrays, about["digest"]
     )
-
-
-# --- Windows --------------------------------------------------------------------------------------
-@dataclass(frozen=True)
-class Windows:
-    """Windows of pieces as arrays, row t of `rows` being what is known when row t of `next_rows` is drawn.
-
-    rows, next_rows: (batch, time, 5) int64. places, next_places: (batch, time, 2) int64, position and bar in
-    steps. onsets: (batch, time) int64, steps, of `rows`. is_start: (batch, time), nothing was played yet.
-    weight: (batch, time) float32, 0 where there is no next row (padding). styles: a name each.
-    """
-
-    rows: NDArray[np.int64]
-    places: NDArray[np.int64]
-    onsets: NDArray[np.int64]
-    is_start: NDArray[np.bool_]
-    next_rows: NDArray[np.int64]
-    next_places: NDArray[np.int64]
-    weight: NDArray[np.float32]
-    styles: tuple[str, ...]
-
-
-def window(sequence: EventSequence, first: int, length: int, style: str) -> Windows:
-    """The `length` draws of a piece from row `first` on (a batch of one); draw `len(sequence)` is END."""
-    count = len(sequence)
-    drawn = np.arange(first, first + length)
-    is_start, is_over = drawn == 0, drawn >= count
-    known, drawn_rows = np.clip(drawn - 1, 0, count - 1), np.clip(drawn, 0, count - 1)
-    rows, next_rows = (sequence.rows[i].astype(np.int64) for i in (known, drawn_rows))
-    places = np.stack([sequence.positions, sequence.bars], axis=1).astype(np.int64)
-    known_places, next_places = places[known], places[drawn_rows]
-    rows[is_start] = 0
-    # The start stands on step 0, which is a bar line; of the first row only the bar is known by then.
-    known_places[is_start, 0] = 0 if sequence.grid == "metrical" else events.NO_POSITION
-    next_rows[is_over] = (events.END, 0, 0, 0, 0)
-    next_places[is_over] = (events.NO_POSITION, 0)
-    onsets = np.where(is_start, 0, sequence.onsets[known]).astype(np.int64)
-    real = drawn <= count if sequence.complete else drawn < count
-    return Windows(
-        rows[None],
-        known_places[None],
-        onsets[None],
-        is_start[None],
-        next_rows[None],
-        next_places[None],
-        real[None].astype(np.float32),
-        (style,),
-    )
-
-
-def stacked(windows: Sequence[Windows]) -> Windows:
-    """Windows of one length as one batch."""
-    names = [field.name for field in fields(Windows) if field.name != "styles"]
-    arrays = {name: np.concatenate([getattr(w, name) for w in windows]) for name in names}
-    return Windows(**arrays, styles=tuple(style for w in windows for style in w.styles))
-
-
-@dataclass(frozen=True)
-class Augmentation:
-    """What is varied at random each time a window is drawn."""
-
-    transpose: int = 6
-    """Most semitones down; one fewer up, so that 6 gives all twelve keys."""
-    velocity: int = 8
-    """Most velocity units by which a window is made louder or softer."""
-    stretch: float = 0.15
-    """Largest relative change of speed of a window in free time."""
-    free_share: float = 0.15
-    """Share of the windows of metrical pieces that are taken in free time instead."""
-
-    def apply(self, sequence: EventSequence, rng: np.random.Generator) -> EventSequence:
-        """A varied copy. Symbols stay in their tables: pitches by choice of interval, the rest clipped."""
-        rows = sequence.rows.copy()
-        low, high = int(rows[:, 1].min()), int(rows[:, 1].max())
-        down = max(-self.transpose, -low)
-        up = min(self.transpose - 1, events.PITCH.size - 1 - high)
-        rows[:, 1] += rng.integers(min(down, 0), max(up, 0) + 1)
-        # One symbol is four units of velocity.
-        most = self.velocity // 4
-        rows[:, 3] = np.clip(rows[:, 3] + rng.integers(-most, most + 1), 0, events.VELOCITY.size - 1)
-        varied = replace(sequence, rows=rows)
-        return self._stretched(varied, rng) if sequence.grid == "free" else varied
-
-    def _stretched(self, sequence: EventSequence, rng: np.random.Generator) -> EventSequence:
-        factor = float(np.exp(rng.uniform(-1, 1) * np.log1p(self.stretch)))
-        rows = sequence.rows.copy()
-        shifts = events.SHIFT.decode(rows[:, 0])
-        # A chord stays one, and what was apart stays apart: else rows of one onset could be out of order.
-        longer = np.where(shifts > 0, np.maximum(np.rint(shifts * factor), 1), 0).astype(np.int64)
-        rows[:, 0] = events.SHIFT.encode(longer)
-        durations = np.rint(events.DURATION.decode(rows[:, 2]) * factor).astype(np.int64)
-        rows[:, 2] = events.DURATION.encode(durations)
-        start = int(sequence.onsets[0]) - int(events.SHIFT.decode(sequence.rows[0, 0]))
-        onsets = start + np.cumsum(events.SHIFT.decode(rows[:, 0]))
-        return replace(sequence, rows=rows, onsets=onsets.astype(np.int32))
-
-
-@dataclass(frozen=True)
-class WindowSource:
-    """Draws training windows from several corpora; batch k of a seed is always the same."""
-
-    corpora: tuple[Prepared[EventSequence], ...]
-    shares: tuple[float, ...]
-    """Share of the windows taken from each corpus."""
-    length: int
-    batch: int
-    augmentation: Augmentation
-    seed: int
-    beginnings: float = 0.125
-    """Share of the windows that begin where a piece does: beginnings are asked for most."""
-
-    def draw(self, step: int) -> Windows:
-        """The batch of a training step."""
-        rng = np.random.default_rng([self.seed, step])
-        chosen = rng.choice(len(self.corpora), self.batch, p=np.array(self.shares) / sum(self.shares))
-        return stacked([self._draw_one(self.corpora[int(i)], rng) for i in chosen])
-
-    @cached_property
-    def _pieces(self) -> dict[str, tuple[list[Piece], NDArray[np.float64], NDArray[np.float64]]]:
-        """The training pieces of each corpus, the chance of each to begin a window, and to be inside of one.
-
-        Both follow its grid's share; the latter also its rows, so that every row is as likely. A beginning is
-        a piece's own, whatever comes of it: by rows, those of long and dense pieces would be learnt.
-        """
-        free = self.augmentation.free_share
-        found: dict[str, tuple[list[Piece], NDArray[np.float64], NDArray[np.float64]]] = {}
-        for corpus in self.corpora:
-            pieces = [piece for piece in corpus.pieces if piece.split == "train"]
-            if not pieces:
-                raise CadenzaError(
-                    f"no piece of {corpus.name} falls on the training side: it needs more files"
-                )
-            even = np.array([_share(piece, free) for piece in pieces], dtype=np.float64)
-            by_rows = even * [piece.rows for piece in pieces]
-            found[str(corpus.folder)] = pieces, even / even.sum(), by_rows / by_rows.sum()
-        return found
-
-    def _draw_one(self, corpus: Prepared[EventSequence], rng: np.random.Generator) -> Windows:
-        pieces, even, by_rows = self._pieces[str(corpus.folder)]
-        begins = rng.random() < self.beginnings
-        piece = pieces[int(rng.choice(len(pieces), p=even if begins else by_rows))]
-        sequence = corpus.sequence(piece)
-        last = max(len(sequence) + 1 - self.length, 0)
-        first = 0 if begins else int(rng.integers(last + 1))
-        # Only the part that is used is varied: the rest might forbid a transposition.
-        part = slice(max(first - 1, 0), first + self.length + 1)
-        cut = EventSequence(
-            sequence.rows[part],
-            sequence.onsets[part],
-            sequence.positions[part],
-            sequence.bars[part],
-            sequence.grid,
-            complete=part.stop > len(sequence),
-        )
-        return window(self.augmentation.apply(cut, rng), min(first, 1), self.length, corpus.style)
-
-
-def _share(piece: Piece, free_share: float) -> float:
-    if piece.native:
-        return 1 - free_share if piece.grid == "metrical" else 1.0
-    return free_share
-
-
-def evaluation_windows(
-    sequence: EventSequence, length: int, overlap: int, style: str
-) -> Iterator[tuple[Windows, int]]:
-    """Windows that cover a piece once, each with the number of its first draws that serve as context only.
-
-    Each but the first has at least `overlap` of these; the last one more, to fill its length. Raises
-    ValueError where the overlap leaves a window nothing of its own.
-    """
-    if not 0 <= overlap < length:
-        raise ValueError(f"windows of {length} draws cannot overlap by {overlap}")
-    total = len(sequence) + 1
-    first = 0
-    while True:
-        begin = max(0, min(first - overlap, total - length)) if first else 0
-        yield window(sequence, begin, min(length, total - begin), style), first - begin
-        first = begin + min(length, total - begin)
-        if first >= total:
-            return

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from cadenza.engine.generate import Drawn, Span, sequence_of, stream
+from cadenza.engine.generate import Drawn, Passage, Span, sequence_of, stream
 from cadenza.engine.steps import Row, joined, roll_of, stream_steps
 from cadenza.engine.words import stream_words
 from cadenza.errors import CadenzaError
@@ -91,10 +91,7 @@ def draw(wish: Wish, model: Model, frame: Frame, prompt: EventSequence | None, p
     span = Span(first, max(end, first + 1), longest - first)
     return stream(
         model.sequence_model,
-        prompt,
-        wish.style,
-        places,
-        span,
+        Passage(span, places, prompt, style=wish.style),
         constraints=wish.constraints,
         sampling=wish.sampling,
         seed=wish.seed,

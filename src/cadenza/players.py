@@ -22,6 +22,7 @@ from cadenza.models.markov import Markov
 from cadenza.models.roll_markov import RollMarkov
 from cadenza.recipe import recipe_from
 from cadenza.representation import events
+from cadenza.representation.edits import KINDS
 from cadenza.representation.pianoroll import KEYS, NO_POSITION, PianoRoll, RollSequence
 from cadenza.representation.tokens import TokenForm, Vocabulary
 from cadenza.sequence import SequenceModel
@@ -104,8 +105,11 @@ def _composer(sizes: Mapping[str, Any], tensors: Tensors) -> NumpyComposer:
     """The composer of a checkpoint. Raises CadenzaError or TypeError where sizes and tensors do not fit."""
     fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in sizes.items()}  # pyright: ignore[reportUnknownArgumentType]
     config = ComposerConfig(**fields)
-    check_tensors(tensors, config.shapes())
-    return NumpyComposer(config, tensors)
+    # Weights of before there were edits: every element was a drawn note.
+    kinds = np.zeros((KINDS, config.width), np.float32)
+    weights = {"embedding.kind.weight": kinds, **tensors}
+    check_tensors(weights, config.shapes())
+    return NumpyComposer(config, weights)
 
 
 def _markov(_: Mapping[str, Any], tensors: Tensors) -> Markov:

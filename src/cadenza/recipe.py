@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, TypeVar, get_args, get_type_hints
 
 from cadenza.architecture import ComposerConfig
-from cadenza.dataset import Augmentation
+from cadenza.augmentation import Augmentation
 from cadenza.errors import CadenzaError
 from cadenza.models import MODELS, Sizes
 
@@ -39,12 +39,15 @@ class DataConfig:
     """Notes a window."""
     beginnings: float = 0.125
     """Share of the windows that begin where a piece does."""
+    edits: float = 0.0
+    """Share of the windows of which a part is fixed, and the rest is drawn."""
     augmentation: Augmentation = field(default_factory=Augmentation)
     """What is varied."""
 
     def __post_init__(self) -> None:
         _require_corpora(self.corpora)
-        _require("data.beginnings", self.beginnings, 0 <= self.beginnings <= 1, "from 0 to 1")
+        for name in ("beginnings", "edits"):
+            _require(f"data.{name}", getattr(self, name), 0 <= getattr(self, name) <= 1, "from 0 to 1")
         _require("data.window", self.window, self.window >= 2, "2 or more")
         if self.shares and len(self.shares) != len(self.corpora):
             raise CadenzaError(f"data.shares has {len(self.shares)} values for {len(self.corpora)} corpora")

@@ -16,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cadenza.representation.base import S
+from cadenza.representation.edits import Known
+from cadenza.representation.events import EventSequence
 
 State = TypeVar("State")
 
@@ -52,3 +54,14 @@ class SequenceModel(ABC, Generic[S, State]):
         in models that draw velocities, fields 88 to 175 are those of what is struck, as symbols of
         `events.VELOCITY`, and 0 where nothing is; without articulation of what sounds, drawn as it begins to.
         """
+
+
+class EditModel(SequenceModel[EventSequence, State]):
+    """A model of events that draws around notes that are fixed."""
+
+    look_ahead: int
+    """Steps by which what is known is told before its onset; 0: at the beginning of the region."""
+
+    @abstractmethod
+    def tell(self, state: State, known: Known) -> None:
+        """Takes elements that are known, and not drawn, into the state (see `representation.edits`)."""

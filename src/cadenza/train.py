@@ -28,7 +28,7 @@ from cadenza.batches import EventBatches, RollBatches, TokenBatches, Weighted, b
 from cadenza.checkpoint import Checkpoint, Tensors, load_checkpoint, load_tensors, save_checkpoint
 from cadenza.counting import fit_markov
 from cadenza.engine.constraints import Constraints
-from cadenza.engine.generate import Span, sequence_of, stream
+from cadenza.engine.generate import Passage, Span, sequence_of, stream
 from cadenza.engine.network import NumpyComposer
 from cadenza.engine.sampler import Sampling
 from cadenza.errors import CadenzaError
@@ -347,16 +347,8 @@ class Run:
         (self.folder / "samples").mkdir(exist_ok=True)
         bar = 4 * STEPS_PER_QUARTER
         for style in sizes.styles:
-            notes = stream(
-                composer,
-                None,
-                style,
-                lambda step: (step % bar, bar),
-                Span(0, 8 * bar),
-                constraints=Constraints(),
-                sampling=Sampling(),
-                seed=1,
-            )
+            passage = Passage(Span(0, 8 * bar), lambda step: (step % bar, bar), style=style)
+            notes = stream(composer, passage, constraints=Constraints(), sampling=Sampling(), seed=1)
             score = decode(sequence_of(list(notes), "metrical"))
             write_midi(score, self.folder / "samples" / f"{self.step:06d}-{style}.mid")
 

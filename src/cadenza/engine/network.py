@@ -19,8 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cadenza.architecture import BAR_UNIT, ComposerConfig, rotary_frequencies, style_index
+from cadenza.representation.edits import DRAWN, STOP, Elements, Known, distance
 from cadenza.representation.events import END, FIELDS, NO_POSITION, SHIFT, STEPS_PER_QUARTER, EventSequence
-from cadenza.sequence import Choose, Places, SequenceModel
+from cadenza.sequence import Choose, EditModel, Places
 
 Array = NDArray[np.float32]
 Steps = NDArray[np.integer] | int
@@ -156,8 +157,8 @@ class Cache:
 class ComposerState:
     """Everything that the notes so far have left behind; `step` changes it in place.
 
-    caches: one a layer. count: notes so far, the start included. known: (width,), the trunk's output for the
-    next row. onset, pitch: of the last note, in steps and as a symbol; pitch is -1 before the first.
+    caches: one a layer. count: elements so far, the start included. known: (width,), the trunk's output for
+    the next row. onset, pitch, pedal: of the last drawn note, in steps and as symbols; pitch is -1 before it.
     """
 
     caches: list[Cache]
@@ -192,19 +193,24 @@ class _Head:
         return feed_forward_one(known, self.hidden, self.logits) + self.bias
 
 
-class NumpyComposer(SequenceModel[EventSequence, ComposerState]):
+class NumpyComposer(EditModel[ComposerState]):
     """A composer that plays."""
 
     def __init__(self, config: ComposerConfig, weights: Mapping[str, Array]) -> None:
         self.config = config
         self.styles = config.styles
+        self.look_ahead = config.look_ahead
         self._turn_tables = turn_tables()
 
         def table(name: str) -> Array:
             return np.ascontiguousarray(weights[f"{name}.weight"], dtype=np.float32)
 
         tables = [table(f"embedding.fields.{i}") for i in range(len(FIELDS))]
-        tables += [table(f"embedding.{name}") for name in ("position", "bar", "style")]
+        tables += [table(f"embedding.{name}") for name in ("position", "bar", "style", "kind")]
+        # Nearly all elements are drawn notes: what their kind adds is added to the style, and to the others
+        # what sets them apart.
+        tables[-2] = tables[-2] + tables[-1][DRAWN]
+        self._apart = tables.pop() - weights["embedding.kind.weight"][DRAWN].astype(np.float32)
         self._embedding = np.concatenate(tables)
         self._offsets = np.cumsum([0, *map(len, tables[:-1])])
         self._start = weights["embedding.start"].astype(np.float32)
@@ -235,6 +241,19 @@ class NumpyComposer(SequenceModel[EventSequence, ComposerState]):
     def _embed_start(self, place: tuple[int, int], style: int) -> Array:
         symbols = np.array([place[0], place[1] // BAR_UNIT, style])
         return self._start + self._embedding[symbols + self._offsets[len(FIELDS) :]].sum(0)
+
+    def _embed_elements(
+        self,
+        rows: NDArray[np.integer],
+        places: NDArray[np.integer],
+        kinds: NDArray[np.integer],
+        style: int,
+    ) -> Array:
+        """Inputs of elements of any kind but the start."""
+        symbols = np.concatenate([rows, places[:, :1], places[:, 1:] // BAR_UNIT], axis=1)
+        parts = self._embedding[symbols + self._offsets[:-1]]
+        parts[kinds == STOP, : len(FIELDS)] = 0
+        return parts.sum(1) + self._embedding[style + self._offsets[-1]] + self._apart[kinds]
 
     def _turns(self, onsets: Steps, index: Steps, pitches: Steps) -> NDArray[np.complex64]:
         """What queries and keys are multiplied by: (notes, pairs), or (pairs,) for one note."""
@@ -324,6 +343,16 @@ class NumpyComposer(SequenceModel[EventSequence, ComposerState]):
             np.concatenate([[0], pitches]),
         )
 
+    def tell(self, state: ComposerState, known: Known) -> None:
+        """See `EditModel.tell`."""
+        if not len(known):
+            return
+        rows = known.rows.astype(np.int64)
+        rows[:, 0] = distance(known.onsets - state.onset)
+        x = self._embed_elements(rows, known.places, known.kinds, state.style)
+        index = state.count + np.arange(len(x))
+        state.known = self._read(state, x, self._turns(known.onsets, index, known.rows[:, 1]))[-1]
+
     def step(self, state: ComposerState, choose: Choose) -> tuple[int, ...]:
         """See `SequenceModel.step`."""
         row: list[int] = []
@@ -375,22 +404,52 @@ class NumpyComposer(SequenceModel[EventSequence, ComposerState]):
             known.append(self._read(state, self._embed(rows[part], places[part], state.style), turns))
         drawn = np.concatenate([rows, [[END, 0, 0, 0, 0]]])
         led_to = np.concatenate([places, [[NO_POSITION, 0]]])
-        scores = self._score(np.concatenate(known), drawn, led_to)
+        last = np.concatenate([[-1], rows[:, 1]])
+        scores = self._score(np.concatenate(known), drawn, led_to, last)
         return scores if sequence.complete else scores[:-1]
 
-    def _score(self, known: Array, rows: NDArray[np.int64], places: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Log-probabilities of rows, each drawn from what is known before it."""
+    def score(self, elements: Elements, style: str | None) -> NDArray[np.float64]:
+        """Natural log-probability of every field of each row that is drawn: (drawn, 5)."""
+        state = self.start(None, style, lambda _: (0, 0))
+        for cache in state.caches:
+            cache.filled = 0
+        state.count = 0
+        known: list[Array] = []
+        for i in range(0, len(elements.kinds), CHUNK):
+            part = slice(i, i + CHUNK)
+            x = self._embed_elements(
+                elements.rows[part], elements.places[part], elements.kinds[part], state.style
+            )
+            if elements.is_start[i]:
+                x[0] = self._embed_start(elements.places[i].tolist(), state.style)
+            index = state.count + np.arange(len(x))
+            turns = self._turns(elements.onsets[part], index, elements.rows[part, 1])
+            known.append(self._read(state, x, turns))
+        drawn = elements.drawn
+        return self._score(
+            np.concatenate(known)[drawn],
+            elements.next_rows[drawn],
+            elements.next_places[drawn],
+            elements.last[drawn],
+        )
+
+    def _score(
+        self,
+        known: Array,
+        rows: NDArray[np.int64],
+        places: NDArray[np.int64],
+        last: NDArray[np.int64],
+    ) -> NDArray[np.float64]:
+        """Log-probabilities of rows, each drawn from what is known before it, after one of pitch `last`."""
         ended = rows[:, 0] == END
-        within = rows[:, 0] == 0
-        within[0] = False
-        before = np.concatenate([[-1], rows[:-1, 1]])
+        within = (rows[:, 0] == 0) & (last >= 0)
         scores = np.zeros(rows.shape)
         for i, head in enumerate(self._heads):
             logits = head(known)
             if i == 0:
-                logits[before == HIGHEST_PITCH, 0] = -np.inf
+                logits[last == HIGHEST_PITCH, 0] = -np.inf
             if i == 1:
-                logits[within[:, None] & (np.arange(logits.shape[1]) <= before[:, None])] = -np.inf
+                logits[within[:, None] & (np.arange(logits.shape[1]) <= last[:, None])] = -np.inf
             scores[:, i] = np.take_along_axis(log_softmax(logits), rows[:, i : i + 1], axis=1)[:, 0]
             if i == 0:
                 known = known + self._chosen_position[places[:, 0]]

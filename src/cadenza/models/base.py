@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from cadenza.architecture import BAR_KINDS, BAR_UNIT
+from cadenza.representation.edits import KINDS, STOP
 from cadenza.representation.events import END, FIELDS, NO_POSITION
 
 EPSILON: Final = 1e-6
@@ -32,13 +33,17 @@ class EventBatch:
 
     rows, next_rows: (batch, time, 5) int64. places, next_places: (batch, time, 2) int64, position and bar.
     onsets: (batch, time) int64, steps, of `rows`. is_start: (batch, time), true where nothing was played
-    yet and `rows` holds a placeholder. style: (batch,) int64. weight: (batch, time) float32, 0 for padding.
+    yet and `rows` holds a placeholder. kinds: (batch, time) int64, what each of `rows` is, and last: (batch,
+    time) int64, the pitch of the last drawn row, -1 for none (see `representation.edits`). style: (batch,)
+    int64. weight: (batch, time) float32, 0 for padding and where more is told first.
     """
 
     rows: Tensor
     places: Tensor
     onsets: Tensor
     is_start: Tensor
+    kinds: Tensor
+    last: Tensor
     next_rows: Tensor
     next_places: Tensor
     style: Tensor
@@ -63,7 +68,10 @@ class EventModel(nn.Module, ABC):
 
 
 class RowEmbedding(nn.Module):
-    """Sum of the embeddings of a row's symbols, its place and the style; the start has its own vector."""
+    """Sum of the embeddings of a row's symbols, its kind, its place and the style.
+
+    The start and the end of a region have vectors of their own instead of symbols.
+    """
 
     def __init__(self, width: int, styles: int) -> None:
         super().__init__()
@@ -72,10 +80,13 @@ class RowEmbedding(nn.Module):
         self.bar = embedding(BAR_KINDS, width)
         self.style = embedding(styles + 1, width)
         self.start = nn.Parameter(torch.zeros(width))
+        self.kind = embedding(KINDS, width)
+        nn.init.zeros_(self.kind.weight)
 
     def forward(self, batch: EventBatch) -> Tensor:
         x = torch.stack([table(batch.rows[..., i]) for i, table in enumerate(self.fields)]).sum(0)
         x = torch.where(batch.is_start[..., None], self.start, x)
+        x = torch.where((batch.kinds == STOP)[..., None], 0.0, x) + self.kind(batch.kinds)
         x = x + self.position(batch.places[..., 0]) + self.bar(batch.places[..., 1] // BAR_UNIT)
         return x + self.style(batch.style)[:, None]
 
@@ -131,13 +142,13 @@ def choice_log_probabilities(logits: Tensor, batch: EventBatch, field: int) -> T
     and above the highest key nothing more fits into an onset. What is no choice costs nothing: the fields of
     an END row after its shift, and the pedal of all but an onset's first row.
     """
-    within = (batch.next_rows[..., 0] == 0) & ~batch.is_start
+    within = (batch.next_rows[..., 0] == 0) & (batch.last >= 0)
     symbols = torch.arange(logits.shape[-1], device=logits.device)
     if field == 0:
-        full = (batch.rows[..., 1] == FIELDS[1].size - 1) & ~batch.is_start
+        full = batch.last == FIELDS[1].size - 1
         logits = logits.masked_fill(full[..., None] & (symbols == 0), -torch.inf)
     if field == 1:
-        below = symbols <= batch.rows[..., 1:2]
+        below = symbols <= batch.last[..., None]
         logits = logits.masked_fill(within[..., None] & below, -torch.inf)
     target = batch.next_rows[..., field]
     chosen = logits.float().log_softmax(-1).gather(-1, target[..., None])[..., 0]

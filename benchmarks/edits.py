@@ -1,0 +1,153 @@
+"""What fixed notes are worth: nats a drawn note with what surrounds it, and without.
+
+Protocol. Test split of each corpus the composer was trained on, each piece in its own grid.
+*Gap*: four bars of a metrical piece, or eight seconds of a free one, at a random place (seed 0), after as
+much of the piece as fits into 600 notes; with its right context, the 256 notes after it, and without; both
+know where the gap ends, and the end counts. *Accompaniment*: 256 notes from a random place whose melody (the
+skyline) is fixed; under the true melody, and under its pitches in random order. *Melody*: the reverse. Nats a
+note: the sum of all negative log-probabilities of what is drawn over the number of its notes.
+
+    CADENZA_DATA=... python benchmarks/edits.py [--model NAME-or-FOLDER]
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cadenza.compose import DEFAULT_MODEL, load_model
+from cadenza.dataset import Prepared, prepare
+from cadenza.engine.network import NumpyComposer
+from cadenza.representation.edits import Region, elements_of, highest
+from cadenza.representation.events import STEPS_PER_SECOND, EventSequence
+
+CORPORA = ("pop909", "classical", "chorales")
+LEFT, RIGHT, STRETCH = 600, 256, 256
+"""Notes before a gap, after it, and of a stretch whose voices are parted."""
+BARS, SECONDS = 4, 8
+TRIES = 3
+"""Places in a piece."""
+
+Pair = tuple[float, float, int]
+"""Nats with what is fixed, without (or with something else), and drawn notes."""
+
+
+def part(sequence: EventSequence, first: int, last: int) -> tuple[EventSequence, int]:
+    """Rows first to last, and 1 where the row before the first that counts is among them."""
+    cut = slice(max(first - 1, 0), last)
+    whole = sequence.complete and last >= len(sequence)
+    return (
+        EventSequence(
+            sequence.rows[cut],
+            sequence.onsets[cut],
+            sequence.positions[cut],
+            sequence.bars[cut],
+            sequence.grid,
+            complete=whole,
+        ),
+        int(first > 0),
+    )
+
+
+def nats(model: NumpyComposer, cut: EventSequence, first: int, region: Region, style: str) -> float:
+    """What is lost on the region."""
+    scores = model.score(elements_of(cut, first, region, model.look_ahead), style)
+    return float(-scores[max(region.begin - first, 0) :].sum())
+
+
+def gap(model: NumpyComposer, piece: EventSequence, style: str, rng: np.random.Generator) -> Pair | None:
+    """A gap with its right context and without; None where the piece is too short."""
+    start = int(rng.integers(len(piece)))
+    bar = int(piece.bars[start])
+    begin = int(piece.onsets[start] - (piece.positions[start] if bar else 0))
+    stop = begin + (BARS * bar if bar else SECONDS * STEPS_PER_SECOND)
+    at, end = np.searchsorted(piece.onsets, [begin, stop]).tolist()
+    if end - at < 4 or end >= len(piece):
+        return None
+    place = (0, bar) if bar else (int(piece.positions[start]), 0)
+    cut, first = part(piece, max(at - LEFT, 0), min(end + RIGHT, len(piece)))
+    region = Region(cut.onsets >= stop, int(np.searchsorted(cut.onsets, begin)), stop, place)
+    alone, _ = part(piece, max(at - LEFT, 0), end)
+    blind = replace(region, fixed=np.zeros(len(alone), bool))
+    return nats(model, cut, first, region, style), nats(model, alone, first, blind, style), end - at
+
+
+def voices(
+    model: NumpyComposer, piece: EventSequence, style: str, rng: np.random.Generator, melody: bool
+) -> Pair | None:
+    """The melody or what accompanies it, under the true other and under one of shuffled pitches."""
+    start = int(rng.integers(max(len(piece) - STRETCH, 1)))
+    cut, first = part(piece, start, min(start + STRETCH, len(piece)))
+    fixed = highest(cut) != melody
+    fixed[:first] = False
+    if min(fixed.sum(), (~fixed).sum()) < 16:
+        return None
+    rows = cut.rows.copy()
+    rows[fixed, 1] = rng.permutation(rows[fixed, 1])
+    region = Region(fixed, begin=first)
+    pair = [nats(model, one, first, region, style) for one in (cut, replace(cut, rows=rows))]
+    return pair[0], pair[1], int((~fixed).sum()) - first
+
+
+Ask = Callable[[EventSequence, np.random.Generator], Pair | None]
+
+
+def measure(corpus: Prepared[EventSequence], most: int, ask: Ask) -> dict[str, float]:
+    """Nats a note over places in the test split, with what is fixed and without."""
+    rng = np.random.default_rng(0)
+    found: list[Pair] = []
+    for piece in corpus.side("test")[:most]:
+        sequence = corpus.sequence(piece)
+        found += [pair for _ in range(TRIES) if (pair := ask(sequence, rng))]
+    table: NDArray[np.float64] = np.array(found)
+    given, other, notes = table.sum(0)
+    return {
+        "places": len(table),
+        "notes": int(notes),
+        "given": given / notes,
+        "other": other / notes,
+        "saved": 1 - given / other,
+    }
+
+
+def main() -> None:
+    """Prints a table, and JSON with --json."""
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
+    parser.add_argument("--model", default=DEFAULT_MODEL, help="a shipped model or a checkpoint folder")
+    parser.add_argument("--pieces", type=int, default=100, help="of a corpus, at most")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    model: Any = load_model(options.model).sequence_model
+    results: dict[str, dict[str, dict[str, float]]] = {}
+    for name in CORPORA:
+        corpus = prepare(name)
+        style = corpus.style
+        results[name] = {
+            "gap": measure(corpus, options.pieces, lambda s, r, style=style: gap(model, s, style, r)),
+            "accompaniment": measure(
+                corpus, options.pieces, lambda s, r, style=style: voices(model, s, style, r, melody=False)
+            ),
+            "melody": measure(
+                corpus, options.pieces, lambda s, r, style=style: voices(model, s, style, r, melody=True)
+            ),
+        }
+    if options.json:
+        print(json.dumps(results, indent=1))
+        return
+    print(f"{'corpus':10} {'edit':14} {'places':>6} {'notes':>7} {'given':>7} {'other':>7} {'saved':>7}")
+    for name, edits in results.items():
+        for edit, found in edits.items():
+            print(
+                f"{name:10} {edit:14} {found['places']:6.0f} {found['notes']:7.0f} {found['given']:7.3f} "
+                f"{found['other']:7.3f} {found['saved']:7.1%}"
+            )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

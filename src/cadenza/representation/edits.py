@@ -1,0 +1,261 @@
+"""Parts of a piece that are fixed, and where they are told to a model that draws the others.
+
+Every edit is one question: these notes are fixed, draw the others. What the model reads is a row of
+*elements*: the drawn notes in their order, and among them what is known of the region besides, each at the
+point at which it is announced. Of a drawn note the shift counts from the drawn note before it; a fixed note
+carries in its place how far ahead (or just now) it lies. A marker says where the region stops: no drawn note
+begins there or later, and the END that is drawn means that nothing more comes before it.
+
+Two ways of announcing are told apart by the look-ahead: with 0 all that is known stands at the beginning of
+the region, as a prefix; else each known element stands as soon as the last drawn note lies at most so many
+steps before it (as in Thickstun et al., "Anticipatory Music Transformer", 2023, section 3, with metrical
+instead of clock time).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cadenza.representation.events import DURATION, END, NO_POSITION, SHIFT, EventSequence
+
+DRAWN, FIXED, STOP = 0, 1, 2
+KINDS: Final = 3
+"""Kinds of elements: a note that was drawn (or the beginning), a note that is fixed, the region's end."""
+
+
+@dataclass(frozen=True)
+class Region:
+    """What of a stretch of a piece is drawn anew.
+
+    fixed: (rows,) bool, which notes are fixed. begin: so many rows before it were drawn without a word of
+    what is fixed. stop: step at which the region stops, None where it does as the piece does. stop_place:
+    position in the bar and length of the bar there.
+    """
+
+    fixed: NDArray[np.bool_]
+    begin: int = 0
+    stop: int | None = None
+    stop_place: tuple[int, int] = (NO_POSITION, 0)
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of a region besides its drawn notes, in order of onset.
+
+    rows: (elements, 5), symbols of `events.FIELDS` whose shift is not told yet, 0 for a marker. onsets:
+    (elements,) steps. places: (elements, 2), position in the bar and length of the bar. kinds: (elements,).
+    """
+
+    rows: NDArray[np.int16]
+    onsets: NDArray[np.int32]
+    places: NDArray[np.int16]
+    kinds: NDArray[np.int8]
+
+    def __len__(self) -> int:
+        return len(self.kinds)
+
+    def part(self, begin: int, end: int) -> Known:
+        """The elements from one up to another."""
+        cut = slice(begin, end)
+        return Known(self.rows[cut], self.onsets[cut], self.places[cut], self.kinds[cut])
+
+
+NOTHING: Final = Known(
+    np.zeros((0, 5), np.int16), np.zeros(0, np.int32), np.zeros((0, 2), np.int16), np.zeros(0, np.int8)
+)
+"""Where nothing is known."""
+
+
+def known_of(fixed: EventSequence, stop: int | None, stop_place: tuple[int, int]) -> Known:
+    """Fixed notes, and the marker of a region that stops at a step."""
+    rows = fixed.rows.copy()
+    rows[:, 0] = 0
+    places = np.stack([fixed.positions, fixed.bars], axis=1)
+    kinds = np.full(len(rows), FIXED, np.int8)
+    onsets = fixed.onsets.astype(np.int32)
+    if stop is not None:
+        rows = np.concatenate([rows, np.zeros((1, rows.shape[1]), np.int16)])
+        onsets = np.append(onsets, np.int32(stop))
+        places = np.concatenate([places, np.array([stop_place], np.int16)])
+        kinds = np.append(kinds, np.int8(STOP))
+    order = np.lexsort((kinds == FIXED, onsets))
+    return Known(rows[order], onsets[order], places[order], kinds[order])
+
+
+def announced(
+    onsets: NDArray[np.integer], known: NDArray[np.integer], begin: int, look_ahead: int
+) -> NDArray[np.int64]:
+    """After which drawn element each known one is announced: (known,); their number, if after none.
+
+    onsets: (drawn,), of the drawn elements, the beginning of the piece among them. known: (known,) onsets,
+    ascending. begin: the element after which the region begins; what lies before it was drawn without a word.
+    """
+    if not look_ahead:
+        return np.full(len(known), begin, np.int64)
+    return np.searchsorted(onsets, np.asarray(known) - look_ahead, side="left").clip(begin)
+
+
+def announced_until(known: NDArray[np.integer], onset: int, look_ahead: int) -> int:
+    """How many known elements, by their ascending onsets, are told when the last drawn note lies at one."""
+    return int(np.searchsorted(known, onset + look_ahead, side="right")) if look_ahead else len(known)
+
+
+def distance(ahead: NDArray[np.integer]) -> NDArray[np.int64]:
+    """Shift symbols of how far ahead known elements lie, in steps; 0 for what has begun already."""
+    return SHIFT.encode(np.clip(ahead, 0, int(SHIFT.table[-1])))
+
+
+def without(sequence: EventSequence, fixed: NDArray[np.bool_]) -> tuple[EventSequence, EventSequence]:
+    """A piece parted into what is drawn, its shifts counted anew, and what is fixed.
+
+    A shift beyond `events.LONGEST_EXACT_SHIFT` is the nearest that there is; the onsets stay true.
+    """
+    drawn = _part(sequence, ~fixed)
+    rows = drawn.rows.copy()
+    rows[:, 0] = SHIFT.encode(np.diff(drawn.onsets, prepend=0).clip(max=int(SHIFT.table[-1])))
+    parts = EventSequence(rows, drawn.onsets, drawn.positions, drawn.bars, sequence.grid, sequence.complete)
+    return parts, _part(sequence, fixed)
+
+
+def _part(sequence: EventSequence, chosen: NDArray[np.bool_]) -> EventSequence:
+    return EventSequence(
+        sequence.rows[chosen],
+        sequence.onsets[chosen],
+        sequence.positions[chosen],
+        sequence.bars[chosen],
+        sequence.grid,
+        sequence.complete,
+    )
+
+
+def held_until(sequence: EventSequence) -> NDArray[np.int64]:
+    """Step at which each note is let go."""
+    return sequence.onsets + DURATION.decode(sequence.rows[:, 2])
+
+
+@dataclass(frozen=True)
+class Elements:
+    """What a model reads of an edit, and what it is to draw after each element.
+
+    rows, next_rows: (elements, 5) int64. places, next_places: (elements, 2) int64, position and bar in steps.
+    onsets: (elements,) int64, steps, of `rows`. kinds: (elements,) int64. is_start: (elements,) bool, the
+    beginning of a piece, where `rows` holds nothing. last: (elements,) int64, pitch symbol of the last drawn
+    row, -1 before the first. drawn: (elements,) bool, whether `next_rows` is drawn before more is told.
+    """
+
+    rows: NDArray[np.int64]
+    places: NDArray[np.int64]
+    onsets: NDArray[np.int64]
+    kinds: NDArray[np.int64]
+    is_start: NDArray[np.bool_]
+    last: NDArray[np.int64]
+    next_rows: NDArray[np.int64]
+    next_places: NDArray[np.int64]
+    drawn: NDArray[np.bool_]
+
+
+def elements_of(cut: EventSequence, first: int, region: Region, look_ahead: int) -> Elements:
+    """The elements of a stretch of a piece of which a region is drawn: at most its rows and two more.
+
+    first: 0 where the cut begins as the piece does, else 1: its first row is only known. What is drawn ends
+    with END where the region stops or the piece does.
+    """
+    drawn, fixed = without(cut, region.fixed)
+    known = known_of(fixed, region.stop, region.stop_place)
+    rows, onsets = drawn.rows.astype(np.int64), drawn.onsets.astype(np.int64)
+    places = np.stack([drawn.positions, drawn.bars], axis=1).astype(np.int64)
+    if first:
+        rows[0, 0] = cut.rows[0, 0]
+    else:
+        beginning = (0, cut.bars[0]) if cut.grid == "metrical" else (NO_POSITION, 0)
+        rows = np.concatenate([np.zeros((1, rows.shape[1]), np.int64), rows])
+        onsets = np.concatenate([[0], onsets])
+        places = np.concatenate([np.array([beginning], np.int64), places])
+    after = announced(onsets, known.onsets, max(region.begin - first, 0), look_ahead)
+    reached = int(np.searchsorted(after, len(onsets)))  # the others are told of too late
+    known, after = known.part(0, reached), after[:reached]
+    told = known.rows.astype(np.int64)
+    told[:, 0] = np.where(known.kinds == FIXED, distance(known.onsets - onsets[after]), 0)
+
+    # Of each element the drawn one that it is, or after which it is announced.
+    at = np.concatenate([np.arange(len(rows)), after])
+    order = np.argsort(np.concatenate([np.arange(len(rows)), after + 0.5]), kind="stable")
+    at, kinds = at[order], np.concatenate([np.full(len(rows), DRAWN), known.kinds])[order].astype(np.int64)
+    following = np.concatenate([rows[1:], [[END, 0, 0, 0, 0]]])
+    leading = np.concatenate([places[1:], [[NO_POSITION, 0]]])
+    ends = cut.complete or region.stop is not None
+    is_start = (order == 0) & (first == 0)
+    return Elements(
+        rows=np.concatenate([rows, told])[order],
+        places=np.concatenate([places, known.places.astype(np.int64)])[order],
+        onsets=np.concatenate([onsets, known.onsets.astype(np.int64)])[order],
+        kinds=kinds,
+        is_start=is_start,
+        last=np.where((at == 0) & (first == 0), -1, rows[at, 1]),
+        next_rows=following[at],
+        next_places=leading[at],
+        drawn=np.append(kinds[1:] == DRAWN, True) & ((at < len(rows) - 1) | ends),
+    )
+
+
+# --- Regions to learn from ----------------------------------------------------------------------------------
+
+
+def gap(sequence: EventSequence, first: int, last: int) -> Region:
+    """A gap from the row `first` on, up to but without the row `last`; in metrical music of whole bars.
+
+    What lies before it was drawn, what lies after it is fixed.
+    """
+    bars = np.where(sequence.bars > 0, sequence.onsets - sequence.positions, sequence.onsets)
+    begin, stop, bar = int(bars[first]), int(bars[last]), int(sequence.bars[last])
+    if stop <= begin:
+        bar = int(sequence.bars[first])
+        stop = begin + max(bar, 1)
+    fixed = sequence.onsets >= stop
+    place = (0, bar) if bar else (NO_POSITION, 0)
+    return Region(fixed, int(np.searchsorted(sequence.onsets, begin)), stop, place)
+
+
+def highest(sequence: EventSequence) -> NDArray[np.bool_]:
+    """The notes of the melody: of each onset the highest, but where a higher one still sounds.
+
+    The *skyline* of Uitdenbogerd and Zobel, "Manipulation of music for melody matching" (1998).
+    """
+    until, top = held_until(sequence), np.zeros(len(sequence), bool)
+    held: list[tuple[int, int]] = []  # (let go at, pitch) of melody notes that sound
+    onsets, pitches, ends = sequence.onsets.tolist(), sequence.rows[:, 1].tolist(), until.tolist()
+    for i in range(len(onsets)):
+        if i + 1 < len(onsets) and onsets[i + 1] == onsets[i]:
+            continue  # rows of an onset ascend
+        held = [(end, pitch) for end, pitch in held if end > onsets[i]]
+        if all(pitch <= pitches[i] for _, pitch in held):
+            top[i] = True
+            held.append((ends[i], pitches[i]))
+    return top
+
+
+def random_region(sequence: EventSequence, first: int, rng: np.random.Generator) -> Region:
+    """What to fix of a stretch in training: two in five times all but a gap, two in five times some voices,
+    else notes here and there. The first rows, if so many are only known, are never fixed.
+    """
+    kind, count = rng.random(), len(sequence)
+    if kind < 0.4:
+        begin = int(rng.integers(first, max(count - 1, first + 1)))
+        longest = max(count // 2, 2)
+        stop = begin + 1 + int(rng.integers(min(longest, max(count - begin - 1, 1))))
+        return gap(sequence, min(begin, count - 1), min(stop, count - 1))
+    if kind < 0.8:
+        chosen = (
+            highest(sequence)
+            if rng.random() < 0.5
+            else sequence.rows[:, 1] > rng.choice(sequence.rows[:, 1].astype(np.int64))
+        )
+        fixed = chosen if rng.random() < 0.5 else ~chosen
+    else:
+        fixed = rng.random(count) < rng.random()
+    fixed[:first] = False
+    return Region(fixed, begin=first)

@@ -1,0 +1,259 @@
+"""Parts of a piece that are fixed: where they are told, what they cost, and that nothing meets them."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cadenza.architecture import ComposerConfig
+from cadenza.batches import torch_batch
+from cadenza.engine.constraints import Constraints
+from cadenza.engine.generate import Passage, Span, stream
+from cadenza.engine.network import NumpyComposer, log_softmax
+from cadenza.engine.sampler import Sampling
+from cadenza.models.composer import Composer
+from cadenza.representation import events
+from cadenza.representation.edits import (
+    DRAWN,
+    FIXED,
+    STOP,
+    Elements,
+    Region,
+    elements_of,
+    gap,
+    highest,
+    known_of,
+    random_region,
+    without,
+)
+from cadenza.representation.events import DURATION, END, FIELDS, NO_POSITION, EventSequence
+from cadenza.score import Event, Score
+from cadenza.windows import edited_window, window
+
+TINY = ComposerConfig(width=32, heads=1, layers=3, feed_forward=48, context=256, local=4)
+AHEAD = [0, 24, 192]
+
+
+def piece(bars: int = 6, grid: events.Grid = "metrical") -> EventSequence:
+    """A bass under a melody that at times rests or holds, with chords and pedal."""
+    rows: list[tuple[int, int, int, int]] = []
+    for bar in range(bars):
+        at = bar * 1920
+        rows.append((36 + bar % 5, at, at + 1800, 70))
+        rows += [(60 + (i * 5 + bar) % 13, at + i * 240, at + i * 240 + 200, 50 + 5 * i) for i in range(6)]
+        rows += [(64, at + 1440, at + 1560, 90), (79, at + 1440, at + 1800, 40)]
+    pedal = [Event(bar * 1920, bytes([0xB0, 64, 127 * (bar % 2)])) for bar in range(bars)]
+    return events.encode(Score.from_notes(rows, events=pedal), grid)
+
+
+def composer(look_ahead: int = 0) -> Composer:
+    """Of weights that are nowhere zero, so that nothing hides."""
+    torch.manual_seed(0)
+    model = Composer(replace(TINY, look_ahead=look_ahead))
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(torch.randn_like(parameter) * 0.1)
+    return model.eval()
+
+
+def engine_of(model: Composer) -> NumpyComposer:
+    return NumpyComposer(model.config, {k: v.numpy() for k, v in model.state_dict().items()})
+
+
+def cut(sequence: EventSequence, first: int, last: int) -> EventSequence:
+    part = slice(first, last)
+    return EventSequence(
+        sequence.rows[part],
+        sequence.onsets[part],
+        sequence.positions[part],
+        sequence.bars[part],
+        sequence.grid,
+        complete=last >= len(sequence),
+    )
+
+
+def random_elements(seed: int, look_ahead: int) -> tuple[EventSequence, int, Region, Elements]:
+    rng = np.random.default_rng(seed)
+    whole = piece(grid="free" if seed % 3 == 2 else "metrical")
+    first = int(rng.integers(2))
+    begin = int(rng.integers(8)) if first else 0
+    part = cut(whole, begin, int(rng.integers(begin + 4, len(whole) + 1)))
+    region = random_region(part, first, rng)
+    return part, first, region, elements_of(part, first, region, look_ahead)
+
+
+# --- What is told, and when -------------------------------------------------------------------------
+@pytest.mark.parametrize("first", [0, 1])
+@pytest.mark.parametrize("look_ahead", AHEAD)
+def test_where_nothing_is_fixed_it_is_a_window(first: int, look_ahead: int) -> None:
+    whole = piece()
+    elements = elements_of(whole, first, Region(np.zeros(len(whole), bool)), look_ahead)
+    plain = window(whole, first, len(whole) + 1 - first, "pop")
+    edited = edited_window(elements, len(whole) + 1 - first, "pop")
+    for name, array in vars(plain).items():
+        assert np.array_equal(array, getattr(edited, name)), name
+
+
+@settings(max_examples=60)
+@given(st.integers(0, 10_000), st.sampled_from(AHEAD))
+def test_every_note_is_drawn_or_told_once(seed: int, look_ahead: int) -> None:
+    part, first, region, elements = random_elements(seed, look_ahead)
+    drawn, fixed = without(part, region.fixed)
+    targets = elements.next_rows[elements.drawn]
+    ends = part.complete or region.stop is not None
+    assert np.array_equal(targets[: len(targets) - ends, 1:], drawn.rows[first:, 1:])
+    assert (targets[len(targets) - ends :, 0] == END).all()
+    told = elements.rows[elements.kinds == FIXED]
+    # What lies further than the look-ahead behind the last drawn note is not told of any more.
+    in_time = np.ones(len(fixed), bool)
+    if look_ahead:
+        in_time = fixed.onsets <= (drawn.onsets[-1] if len(drawn) else 0) + look_ahead
+    assert np.array_equal(told[:, 1:], fixed.rows[in_time, 1:])
+    if not look_ahead:
+        assert np.count_nonzero(elements.kinds == STOP) == (region.stop is not None)
+    assert len(elements.kinds) <= len(part) + 2
+
+
+@settings(max_examples=60)
+@given(st.integers(0, 10_000), st.sampled_from(AHEAD))
+def test_what_is_known_is_told_in_time_and_no_earlier(seed: int, look_ahead: int) -> None:
+    _, first, region, elements = random_elements(seed, look_ahead)
+    is_known = elements.kinds != DRAWN
+    drawn_so_far = np.cumsum(~is_known) - 1 + first  # rows of the piece that were drawn
+    assert (drawn_so_far[is_known] >= region.begin).all()
+    for t in np.flatnonzero(elements.drawn & (drawn_so_far >= region.begin)):
+        later = elements.onsets[t + 1 :][is_known[t + 1 :]]
+        now = elements.onsets[: t + 1][~is_known[: t + 1]][-1]
+        assert not len(later) if not look_ahead else (later > now + look_ahead).all()
+
+
+@settings(max_examples=30)
+@given(st.integers(0, 10_000), st.sampled_from([24, 192]))
+def test_a_fixed_note_carries_how_far_ahead_it_lies(seed: int, look_ahead: int) -> None:
+    *_, elements = random_elements(seed, look_ahead)
+    for t in np.flatnonzero(elements.kinds == FIXED):
+        now = elements.onsets[:t][elements.kinds[:t] == DRAWN][-1]
+        ahead = max(0, int(elements.onsets[t] - now))
+        assert elements.rows[t, 0] == int(events.SHIFT.encode(min(ahead, 768)))
+
+
+def test_a_gap_is_of_whole_bars() -> None:
+    whole = piece(4)
+    region = gap(whole, 12, 20)  # rows of the second and of the third bar
+    assert (region.stop, region.stop_place) == (192, (0, 96))
+    assert np.array_equal(region.fixed, whole.onsets >= 192)
+    assert region.begin == np.count_nonzero(whole.onsets < 96)
+    one_bar = gap(whole, 12, 13)
+    assert one_bar.stop == 192
+    free = gap(piece(4, "free"), 12, 20)
+    assert free.stop_place == (NO_POSITION, 0)
+
+
+def test_the_melody_is_what_lies_highest_but_not_under_a_held_note() -> None:
+    rows = [(72, 0, 960, 80), (60, 0, 480, 80), (64, 480, 960, 80), (67, 960, 1440, 80), (48, 1440, 1920, 80)]
+    sequence = events.encode(Score.from_notes(rows))
+    assert events.PITCH.decode(sequence.rows[highest(sequence), 1]).tolist() == [72, 67, 48]
+
+
+# --- The models -------------------------------------------------------------------------------------
+@torch.no_grad()
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("look_ahead", AHEAD)
+def test_engine_and_torch_agree_on_edits(seed: int, look_ahead: int) -> None:
+    model = composer(look_ahead)
+    *_, elements = random_elements(seed, look_ahead)
+    batch = torch_batch(edited_window(elements, len(elements.kinds) + 3, "pop"), TINY.styles)
+    expected = model(batch)[0, : len(elements.drawn)].numpy()[elements.drawn]
+    assert engine_of(model).score(elements, "pop") == pytest.approx(expected, abs=1e-4)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("look_ahead", AHEAD)
+def test_what_is_drawn_step_by_step_is_what_the_likelihood_says(look_ahead: int) -> None:
+    """A gap in the middle of a piece, every draw being forced."""
+    engine, whole = engine_of(composer(look_ahead)), piece()
+    region = gap(whole, 18, 30)
+    drawn, fixed = without(whole, region.fixed)
+    prompt = replace(cut(drawn, 0, region.begin), complete=False)
+    known = known_of(fixed, region.stop, region.stop_place)
+    elements = elements_of(whole, 0, region, look_ahead)
+    expected = engine.score(elements, "pop")[region.begin :]
+    rows = [*drawn.rows[region.begin :].tolist(), [END, 0, 0, 0, 0]]
+    places = dict(
+        zip(
+            whole.onsets.tolist(),
+            zip(whole.positions.tolist(), whole.bars.tolist(), strict=True),
+            strict=True,
+        )
+    )
+    first = (0, int(whole.bars[0]))
+    state = engine.start(prompt, "pop", lambda _: first)
+    state.places = places.__getitem__
+    told, scores = 0, np.zeros((len(rows), len(FIELDS)))
+    for t, row in enumerate(rows):
+        until = (
+            np.searchsorted(known.onsets, state.onset + look_ahead, side="right")
+            if look_ahead
+            else len(known)
+        )
+        engine.tell(state, known.part(told, max(told, int(until))))
+        told = max(told, int(until))
+
+        def choose(field: int, logits: np.ndarray, t: int = t, row: list[int] = row) -> int:
+            scores[t, field] = log_softmax(logits)[row[field]]
+            return row[field]
+
+        engine.step(state, choose)
+    assert scores == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.parametrize("look_ahead", [24, 192])
+def test_what_is_not_told_yet_changes_nothing(look_ahead: int) -> None:
+    engine, whole = engine_of(composer(look_ahead)), piece()
+    fixed = highest(whole)
+    fixed[0] = False
+    later = np.flatnonzero(fixed)[-1]
+    rows = whole.rows.copy()
+    rows[later, 1] += 5
+    region = Region(fixed)
+    one, other = (
+        engine.score(elements_of(sequence, 0, region, look_ahead), "pop")
+        for sequence in (whole, replace(whole, rows=rows))
+    )
+    onsets = whole.onsets[~fixed]
+    before = np.concatenate([[0], onsets])[: len(one)] + look_ahead < whole.onsets[later]
+    assert before.any()
+    assert one[before] == pytest.approx(other[before], abs=1e-5)
+    assert not np.allclose(one[~before], other[~before])
+
+
+# --- Drawing ----------------------------------------------------------------------------------------
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("look_ahead", AHEAD)
+def test_nothing_drawn_meets_what_is_fixed(seed: int, look_ahead: int) -> None:
+    engine, whole = engine_of(composer(look_ahead)), piece()
+    region = gap(whole, 18, 30)
+    fixed = region.fixed | highest(whole)
+    prompt = replace(cut(whole, 0, region.begin), complete=False)
+    _, apart = without(whole, fixed & (np.arange(len(whole)) >= region.begin))
+    assert region.stop is not None
+    known = known_of(apart, region.stop, region.stop_place)
+    bars = {step: (step % 96, 96) for step in range(1000)}
+    drawn = list(
+        stream(
+            engine,
+            Passage(Span(96, region.stop, may_end=region.stop - 48), bars.__getitem__, prompt, known, "pop"),
+            constraints=Constraints(),
+            sampling=Sampling(temperature=2.0, top_p=1.0),
+            seed=seed,
+        )
+    )
+    assert all(96 <= note.onset < region.stop for note in drawn)
+    for note in drawn:
+        same = apart.rows[:, 1] == note.row[1]
+        starts, ends = apart.onsets[same], (apart.onsets + DURATION.decode(apart.rows[:, 2]))[same]
+        end = note.onset + DURATION.values[note.row[2]]
+        assert not ((starts < end) & (note.onset < ends)).any()
