@@ -43,7 +43,7 @@ def saved(folder: Path, config: Config, quiet: float = 3.0, openings: Group | No
     model = MODELS[name].build(config)
     last = model.dense if isinstance(config, RollLSTMConfig) else model.dense[-1]
     with torch.no_grad():
-        last.bias[: KEYS if isinstance(config, RollLSTMConfig) else 1] -= quiet
+        last.bias[: KEYS if isinstance(config, RollLSTMConfig) else 1] = -quiet
     weights = {key: value.numpy() for key, value in model.state_dict().items()}
     checkpoint = Checkpoint(model=name, sizes=json.loads(json.dumps(asdict(config))))
     groups = {"weights": weights} | ({OPENINGS: openings} if openings else {})
