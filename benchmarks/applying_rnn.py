@@ -415,7 +415,7 @@ def which_set(found: Sequence[report.Log], sets: dict[str, Any]) -> str:
     told = ", ".join(f"{TITLES[name]} {min(fits[name]):.0%}" for name in near)
     end = (
         f"Mean relative distance from the paper's four numbers in the last columns: {told}. "
-        f"So the nearest of the sets {'measured so far' if len(fits) < 4 else ''} is {TITLES[near[0]]}."
+        f"So the nearest of the sets{' measured so far' if len(fits) < 4 else ''} is {TITLES[near[0]]}."
         if near
         else ""
     )
