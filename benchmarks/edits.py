@@ -40,18 +40,7 @@ Pair = tuple[float, float, int]
 def part(sequence: EventSequence, first: int, last: int) -> tuple[EventSequence, int]:
     """Rows first to last, and 1 where the row before the first that counts is among them."""
     cut = slice(max(first - 1, 0), last)
-    whole = sequence.complete and last >= len(sequence)
-    return (
-        EventSequence(
-            sequence.rows[cut],
-            sequence.onsets[cut],
-            sequence.positions[cut],
-            sequence.bars[cut],
-            sequence.grid,
-            complete=whole,
-        ),
-        int(first > 0),
-    )
+    return sequence.part(cut, complete=sequence.complete and last >= len(sequence)), int(first > 0)
 
 
 def nats(model: NumpyComposer, cut: EventSequence, first: int, region: Region, style: str) -> float:

@@ -13,20 +13,11 @@ from cadenza.corpus import CORPORA, Corpus, Item, content_hash, midi_items, read
 from cadenza.dataset import prepare
 from cadenza.errors import CadenzaError
 from cadenza.midi import write_midi
-from cadenza.representation import events
-from cadenza.representation.events import EventSequence, encode
-from cadenza.score import Event, Score
+from cadenza.representation.events import encode
+from cadenza.score import Score
 from cadenza.windows import WindowSource
 
 MakeFolder = Callable[..., Path]
-
-
-def piece(bars: int = 4, grid: events.Grid = "metrical") -> EventSequence:
-    """Chords and a melody with pedal, in three quarters."""
-    rows = [(48, bar * 1440, bar * 1440 + 1400, 60) for bar in range(bars)]
-    rows += [(64 + i % 7, i * 240, i * 240 + 200, 70 + i % 9) for i in range(bars * 6)]
-    pedal = [Event(bar * 1440, bytes([0xB0, 64, 127 * (bar % 2)])) for bar in range(bars)]
-    return encode(Score.from_notes(rows, metre=(3, 4), events=pedal), grid)
 
 
 # --- Preparation ---

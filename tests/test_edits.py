@@ -64,15 +64,7 @@ def engine_of(model: Composer) -> NumpyComposer:
 
 
 def cut(sequence: EventSequence, first: int, last: int) -> EventSequence:
-    part = slice(first, last)
-    return EventSequence(
-        sequence.rows[part],
-        sequence.onsets[part],
-        sequence.positions[part],
-        sequence.bars[part],
-        sequence.grid,
-        complete=last >= len(sequence),
-    )
+    return sequence.part(slice(first, last), complete=last >= len(sequence))
 
 
 def random_elements(seed: int, look_ahead: int) -> tuple[EventSequence, int, Region, Elements]:

@@ -159,14 +159,7 @@ class WindowSource:
         first = 0 if begins else int(rng.integers(last + 1))
         # Only the part that is used is varied: the rest might forbid a transposition.
         part = slice(max(first - 1, 0), first + length + (not edited))
-        cut = EventSequence(
-            sequence.rows[part],
-            sequence.onsets[part],
-            sequence.positions[part],
-            sequence.bars[part],
-            sequence.grid,
-            complete=part.stop > len(sequence),
-        )
+        cut = sequence.part(part, complete=part.stop > len(sequence))
         varied, known = self.augmentation.apply(cut, rng), min(first, 1)
         if not edited:
             return window(varied, known, self.length, corpus.style)

@@ -301,9 +301,19 @@ class NumpyComposer(EditModel[ComposerState]):
 
     def start(self, prompt: EventSequence | None, style: str | None, places: Places) -> ComposerState:
         """See `SequenceModel.start`. A prompt's rows are read from its `places`, not asked of `places`."""
+        state = self._empty_state(style, places)
+        x, onsets, pitches = self._inputs(prompt, state)
+        state.known = self._read(state, x, self._turns(onsets, np.arange(len(x)), pitches))[-1]
+        if prompt is not None and len(prompt):
+            state.onset = int(prompt.onsets[-1])
+            state.pitch, state.pedal = int(prompt.rows[-1, 1]), int(prompt.rows[-1, 4])
+        return state
+
+    def _empty_state(self, style: str | None, places: Places) -> ComposerState:
+        """Before anything was read, not even the start."""
         heads, size = self.config.heads, self.config.width // self.config.heads
         keys, values = np.empty((heads, size, 0), np.float32), np.empty((heads, 0, size), np.float32)
-        state = ComposerState(
+        return ComposerState(
             caches=[Cache(self.config.reach(layer), keys, values) for layer in range(self.config.layers)],
             count=0,
             known=np.empty(0, np.float32),
@@ -313,12 +323,6 @@ class NumpyComposer(EditModel[ComposerState]):
             style=style_index(self.styles, style),
             places=places,
         )
-        x, onsets, pitches = self._inputs(prompt, state)
-        state.known = self._read(state, x, self._turns(onsets, np.arange(len(x)), pitches))[-1]
-        if prompt is not None and len(prompt):
-            state.onset = int(prompt.onsets[-1])
-            state.pitch, state.pedal = int(prompt.rows[-1, 1]), int(prompt.rows[-1, 4])
-        return state
 
     def _inputs(
         self, prompt: EventSequence | None, state: ComposerState
@@ -410,10 +414,7 @@ class NumpyComposer(EditModel[ComposerState]):
 
     def score(self, elements: Elements, style: str | None) -> NDArray[np.float64]:
         """Natural log-probability of every field of each row that is drawn: (drawn, 5)."""
-        state = self.start(None, style, lambda _: (0, 0))
-        for cache in state.caches:
-            cache.filled = 0
-        state.count = 0
+        state = self._empty_state(style, lambda _: (0, 0))
         known: list[Array] = []
         for i in range(0, len(elements.kinds), CHUNK):
             part = slice(i, i + CHUNK)

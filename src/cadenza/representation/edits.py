@@ -14,7 +14,7 @@ instead of clock time).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -114,22 +114,10 @@ def without(sequence: EventSequence, fixed: NDArray[np.bool_]) -> tuple[EventSeq
 
     A shift beyond `events.LONGEST_EXACT_SHIFT` is the nearest that there is; the onsets stay true.
     """
-    drawn = _part(sequence, ~fixed)
+    drawn, apart = (sequence.part(rows, complete=sequence.complete) for rows in (~fixed, fixed))
     rows = drawn.rows.copy()
     rows[:, 0] = SHIFT.encode(np.diff(drawn.onsets, prepend=0).clip(max=int(SHIFT.table[-1])))
-    parts = EventSequence(rows, drawn.onsets, drawn.positions, drawn.bars, sequence.grid, sequence.complete)
-    return parts, _part(sequence, fixed)
-
-
-def _part(sequence: EventSequence, chosen: NDArray[np.bool_]) -> EventSequence:
-    return EventSequence(
-        sequence.rows[chosen],
-        sequence.onsets[chosen],
-        sequence.positions[chosen],
-        sequence.bars[chosen],
-        sequence.grid,
-        sequence.complete,
-    )
+    return replace(drawn, rows=rows), apart
 
 
 def held_until(sequence: EventSequence) -> NDArray[np.int64]:

@@ -85,6 +85,11 @@ class EventSequence:
     def __len__(self) -> int:
         return len(self.rows)
 
+    def part(self, chosen: slice | NDArray[np.bool_], *, complete: bool) -> EventSequence:
+        """Some of the rows, as they are: the shift of the first counts from a row that may be left out."""
+        rows, onsets = self.rows[chosen], self.onsets[chosen]
+        return EventSequence(rows, onsets, self.positions[chosen], self.bars[chosen], self.grid, complete)
+
 
 @dataclass(frozen=True)
 class Events(Representation[EventSequence]):
