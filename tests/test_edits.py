@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from cadenza.architecture import ComposerConfig
 from cadenza.batches import torch_batch
+from cadenza.engine.chooser import Passage, Span
 from cadenza.engine.constraints import Constraints
-from cadenza.engine.generate import Passage, Span, stream
+from cadenza.engine.generate import stream
 from cadenza.engine.network import NumpyComposer, log_softmax
 from cadenza.engine.sampler import Sampling
 from cadenza.models.composer import Composer
@@ -25,8 +26,10 @@ from cadenza.representation.edits import (
     elements_of,
     gap,
     highest,
-    known_of,
+    in_order,
+    known_notes,
     random_region,
+    stop_at,
     without,
 )
 from cadenza.representation.events import DURATION, END, FIELDS, NO_POSITION, EventSequence
@@ -168,9 +171,10 @@ def test_what_is_drawn_step_by_step_is_what_the_likelihood_says(look_ahead: int)
     """A gap in the middle of a piece, every draw being forced."""
     engine, whole = engine_of(composer(look_ahead)), piece()
     region = gap(whole, 18, 30)
+    assert region.stop is not None
     drawn, fixed = without(whole, region.fixed)
     prompt = replace(cut(drawn, 0, region.begin), complete=False)
-    known = known_of(fixed, region.stop, region.stop_place)
+    known = in_order(known_notes(fixed), stop_at(region.stop, region.stop_place))
     elements = elements_of(whole, 0, region, look_ahead)
     expected = engine.score(elements, "pop")[region.begin :]
     rows = [*drawn.rows[region.begin :].tolist(), [END, 0, 0, 0, 0]]
@@ -232,7 +236,7 @@ def test_nothing_drawn_meets_what_is_fixed(seed: int, look_ahead: int) -> None:
     prompt = replace(cut(whole, 0, region.begin), complete=False)
     _, apart = without(whole, fixed & (np.arange(len(whole)) >= region.begin))
     assert region.stop is not None
-    known = known_of(apart, region.stop, region.stop_place)
+    known = in_order(known_notes(apart), stop_at(region.stop, region.stop_place))
     bars = {step: (step % 96, 96) for step in range(1000)}
     drawn = list(
         stream(

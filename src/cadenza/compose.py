@@ -6,38 +6,51 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-import numpy as np
-
 from cadenza.corpus import excerpt
-from cadenza.drafts import draft_of
+from cadenza.drafts import Draft, draft_around, draft_of
+from cadenza.engine.chooser import Side
 from cadenza.engine.constraints import Constraints
 from cadenza.engine.sampler import Sampling
 from cadenza.errors import CadenzaError
-from cadenza.plans import LONGEST_BARS, Plan, Wish, plan, playable, with_bars
+from cadenza.parts import (
+    Part,
+    begins_in,
+    check_limits,
+    plan_of,
+    share_of,
+    surroundings,
+    without,
+    without_pedal,
+)
+from cadenza.plans import LONGEST_BARS, Plan, Wish, last_pedal, plan, playable, with_bars
 from cadenza.players import DEFAULT_MODEL, Model, load_model, model_folders
 from cadenza.representation import events
 from cadenza.representation.events import EventSequence, Frame
-from cadenza.score import Notes, Score, Tempo, TimeSignature
+from cadenza.score import Notes, Score, Tempo, TimeSignature, note_array
 from cadenza.sequence import SequenceModel
 
 __all__ = [
     "DEFAULT_MODEL",
     "Constraints",
     "Model",
+    "Part",
     "Plan",
     "Sampling",
     "Take",
     "Wish",
+    "accompany",
     "continue_",
     "generate",
     "generate_after",
     "hear",
+    "infill",
     "load_model",
     "model_folders",
     "plan",
+    "vary",
     "with_bars",
 ]
 
@@ -51,6 +64,9 @@ damaged, and a few bars of it would be an hour of music. The composer tells bars
 EXCERPT_BARS: Final = 8
 """Of a corpus, before what `generate_after` composes."""
 
+WHOLE: Final = Part()
+"""All of a piece."""
+
 STYLE_NOTES: Final = 256
 """Notes of a prompt from which its style is told."""
 
@@ -61,8 +77,8 @@ class Take:
 
     score: Score
     """The whole: the prompt, untouched, and what was added to it."""
-    prompt_end: int
-    """Tick from which on the added notes begin; 0 without a prompt."""
+    begin: int
+    """Tick from which on notes were added; 0 without a prompt."""
     added: Notes
     """The notes that were added."""
     model: str
@@ -76,6 +92,8 @@ class Take:
     """Notes of the prompt that the model took into account."""
     remarks: tuple[str, ...] = ()
     """What of the prompt it did not hear as it is, in sentences."""
+    removed: Notes = field(default_factory=lambda: note_array([]))
+    """The notes that were there before, and made room."""
 
     @property
     def notes_per_second(self) -> float:
@@ -134,8 +152,77 @@ def generate_after(corpus: str, wish: Wish, *, model: Model | None = None) -> Ta
     prompt = excerpt(corpus, wish.seed, EXCERPT_BARS)
     take = continue_(replace(prompt, midi_format=1), wish, model=model)
     *_, added = take.score.tracks
-    score = replace(take.score, tracks=(added,)).crop(take.prompt_end, added.length + 1)
-    return replace(take, score=score, prompt_end=0, added=score.notes)
+    score = replace(take.score, tracks=(added,)).crop(take.begin, added.length + 1)
+    return replace(take, score=score, begin=0, added=score.notes)
+
+
+def infill(score: Score, part: Part, wish: Wish, *, model: Model | None = None) -> Take:
+    """Draws a part of a score anew, or fills it where it is empty; everything else stays.
+
+    Raises CadenzaError for a part outside the score, for limits that the notes that stay break, where no note
+    fits, and as `hear` does.
+    """
+    return _anew(score, part, part.notes(with_bars(score)), wish, model)
+
+
+def vary(score: Score, part: Part, strength: float, wish: Wish, *, model: Model | None = None) -> Take:
+    """Draws a share of a part's notes anew, chosen by the wish's seed; strength is the share, above 0 to 1.
+
+    Raises CadenzaError as `infill` does, and for a part without notes.
+    """
+    if not 0 < strength <= 1:
+        raise CadenzaError(f"the strength must be above 0 and at most 1 (all notes anew), not {strength:g}")
+    notes = part.notes(with_bars(score))
+    if not len(notes):
+        raise CadenzaError("there is no note to vary in that part: infill fills it")
+    return _anew(score, part, share_of(notes, strength, wish.seed), wish, model)
+
+
+def accompany(
+    score: Score, wish: Wish, *, part: Part = WHOLE, melody: bool = False, model: Model | None = None
+) -> Take:
+    """Draws an accompaniment below a melody; or, with `melody`, a melody above an accompaniment.
+
+    All notes of the score stay. Raises CadenzaError as `infill` does, and where nothing is to be accompanied.
+    """
+    if not len(part.notes(with_bars(score))):
+        raise CadenzaError("there is no note to accompany" + (" in that part" if part != WHOLE else ""))
+    side: Side = "above" if melody else "below"
+    return _anew(score, part, note_array([]), wish, model, side=side, single=melody)
+
+
+def _anew(
+    score: Score,
+    part: Part,
+    removed: Notes,
+    wish: Wish,
+    model: Model | None,
+    *,
+    side: Side | None = None,
+    single: bool = False,
+) -> Take:
+    """Draws notes into a part of a score from which some were removed."""
+    frame, heard = hear(score)
+    model = model or load_model()
+    begin, end = part.bounds(frame.score)
+    kept = without(frame.score, removed)
+    check_limits(wish.constraints, kept, begin, end)
+    # What nothing is left of gets a pedal of its own too.
+    whole = not begins_in(kept, begin, end)
+    _, pedal_after = last_pedal(kept, end)
+    if whole:
+        kept = without_pedal(kept, begin, end)
+    around = surroundings(frame, kept, begin, end, stops=side is None)
+    if wish.style is None:
+        wish = replace(wish, style=likeliest_style(model.sequence_model, heard))
+    _check_style(wish, model)
+    plan = plan_of(frame.score, begin, end, pedal_after=whole and pedal_after)
+    draft = draft_around(wish, model, around, plan, pedals=whole, side=side, single=single)
+    lines = frame.score.bar_lines(end)
+    bars = int(((lines >= begin) & (lines < end)).sum())
+    take = _taken(replace(wish, bars=bars), model, draft, begin)
+    score = replace(take.score, time_signatures=score.time_signatures)
+    return replace(take, score=score, removed=removed)
 
 
 def hear(score: Score) -> tuple[Frame, EventSequence]:
@@ -144,7 +231,7 @@ def hear(score: Score) -> tuple[Frame, EventSequence]:
     Raises CadenzaError where it has no note that a piano could play, or bars beyond `LONGEST_METRE`.
     """
     frame = events.frame_of(with_bars(score))
-    prompt = _in_place(frame, events.encode_in(frame))
+    prompt = events.encode_in(frame, true_onsets=True)
     metre = frame.score.metre_at(int(playable(frame.score)["start"].max()))
     if metre.numerator > LONGEST_METRE * metre.denominator:
         raise CadenzaError(
@@ -152,16 +239,6 @@ def hear(score: Score) -> tuple[Frame, EventSequence]:
             "is too long to go on in; is its metre right?"
         )
     return frame, prompt
-
-
-def _in_place(frame: Frame, prompt: EventSequence) -> EventSequence:
-    """A prompt moved so that its last onset stands where it is in the score.
-
-    Rows shorten a silence that is longer than any shift; what follows must still come after the prompt.
-    """
-    last = frame.steps(playable(frame.score)["start"].max(keepdims=True))
-    late = int(np.rint(last)[0]) - int(prompt.onsets[-1])
-    return replace(prompt, onsets=prompt.onsets + np.int32(max(late, 0)))
 
 
 def likeliest_style(model: SequenceModel[Any, Any], prompt: EventSequence) -> str | None:
@@ -179,13 +256,21 @@ def likeliest_style(model: SequenceModel[Any, Any], prompt: EventSequence) -> st
 
 
 def _take(wish: Wish, model: Model, frame: Frame, prompt: EventSequence | None, plan: Plan) -> Take:
+    _check_style(wish, model)
+    draft = draft_of(wish, model, frame, prompt, plan)
+    return _taken(wish, model, draft, plan.begin if prompt is not None else 0)
+
+
+def _check_style(wish: Wish, model: Model) -> None:
     styles = model.sequence_model.styles
     if wish.style is not None and wish.style not in styles:
         raise CadenzaError(f"no style {wish.style!r}: this model knows {', '.join(styles) or 'no styles'}")
-    draft = draft_of(wish, model, frame, prompt, plan)
+
+
+def _taken(wish: Wish, model: Model, draft: Draft, begin: int) -> Take:
     return Take(
         score=draft.score,
-        prompt_end=plan.begin if prompt is not None else 0,
+        begin=begin,
         added=draft.notes,
         model=model.name,
         style=wish.style,

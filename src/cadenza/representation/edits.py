@@ -20,7 +20,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from cadenza.representation.events import DURATION, END, NO_POSITION, SHIFT, EventSequence
+from cadenza.representation.events import DURATION, END, FIELDS, NO_POSITION, SHIFT, EventSequence
 
 DRAWN, FIXED, STOP = 0, 1, 2
 KINDS: Final = 3
@@ -70,18 +70,26 @@ NOTHING: Final = Known(
 """Where nothing is known."""
 
 
-def known_of(fixed: EventSequence, stop: int | None, stop_place: tuple[int, int]) -> Known:
-    """Fixed notes, and the marker of a region that stops at a step."""
+def known_notes(fixed: EventSequence) -> Known:
+    """Fixed notes as known elements."""
     rows = fixed.rows.copy()
     rows[:, 0] = 0
     places = np.stack([fixed.positions, fixed.bars], axis=1)
-    kinds = np.full(len(rows), FIXED, np.int8)
-    onsets = fixed.onsets.astype(np.int32)
-    if stop is not None:
-        rows = np.concatenate([rows, np.zeros((1, rows.shape[1]), np.int16)])
-        onsets = np.append(onsets, np.int32(stop))
-        places = np.concatenate([places, np.array([stop_place], np.int16)])
-        kinds = np.append(kinds, np.int8(STOP))
+    return Known(rows, fixed.onsets.astype(np.int32), places, np.full(len(rows), FIXED, np.int8))
+
+
+def stop_at(step: int, place: tuple[int, int]) -> Known:
+    """The marker of a region that stops at a step, of some position in a bar of some length."""
+    row = np.zeros((1, len(FIELDS)), np.int16)
+    return Known(row, np.array([step], np.int32), np.array([place], np.int16), np.array([STOP], np.int8))
+
+
+def in_order(*parts: Known) -> Known:
+    """All that is known, by onset; of one onset, markers before notes."""
+    rows, onsets, places, kinds = (
+        np.concatenate([getattr(part, name) for part in parts])
+        for name in ("rows", "onsets", "places", "kinds")
+    )
     order = np.lexsort((kinds == FIXED, onsets))
     return Known(rows[order], onsets[order], places[order], kinds[order])
 
@@ -153,7 +161,9 @@ def elements_of(cut: EventSequence, first: int, region: Region, look_ahead: int)
     with END where the region stops or the piece does.
     """
     drawn, fixed = without(cut, region.fixed)
-    known = known_of(fixed, region.stop, region.stop_place)
+    known = known_notes(fixed)
+    if region.stop is not None:
+        known = in_order(known, stop_at(region.stop, region.stop_place))
     rows, onsets = drawn.rows.astype(np.int64), drawn.onsets.astype(np.int64)
     places = np.stack([drawn.positions, drawn.bars], axis=1).astype(np.int64)
     if first:
