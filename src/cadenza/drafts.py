@@ -110,7 +110,7 @@ def draft_around(
     places = places_in(frame, end)
     bar = places(stop - 1)[1] or STEPS_PER_SECOND
     span = Span(first, stop, longest - first, may_end=max(first, stop - bar))
-    passage = Passage(span, places, around.prompt, around.known, wish.style, side, single)
+    passage = Passage(span, places, around.prompt, around.known, around.after, wish.style, side, single)
     drawn = list(
         stream(
             model.sequence_model,
@@ -123,7 +123,7 @@ def draft_around(
     if not drawn:
         raise CadenzaError("no note fits: the notes that stay and what is asked for leave no key free")
     seconds = time.perf_counter() - begun
-    return Draft(*add(around.frame, plan, drawn, pedals=pedals), len(around.known), (), seconds)
+    return Draft(*add(around.frame, plan, drawn, pedals=pedals), around.heard, (), seconds)
 
 
 def _cut(every: int, most: int, things: str) -> tuple[str, ...]:

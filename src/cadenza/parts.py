@@ -11,9 +11,12 @@ from cadenza.engine.constraints import KEYS, Constraints, parse_range
 from cadenza.errors import CadenzaError
 from cadenza.hands import LEFT, RIGHT, split_hands
 from cadenza.plans import LONGEST_BARS, Plan, playable, program_of, usual_channel
-from cadenza.representation.edits import NOTHING, Known, in_order, known_notes, stop_at
+from cadenza.representation.edits import FIXED, NOTHING, Known, following, in_order, known_notes, stop_at
 from cadenza.representation.events import HIGHEST, LOWEST, EventSequence, Frame, encode_in
 from cadenza.score import DRUM_CHANNEL, SUSTAIN, Event, Notes, Score, Track, among
+
+FOLLOWING: Final = 256
+"""Notes after a part that the composer hears."""
 
 HANDS: Final = {"left": LEFT, "right": RIGHT}
 
@@ -88,7 +91,15 @@ class Surroundings:
     prompt: EventSequence | None
     """What begins before the part."""
     known: Known
-    """What begins in it and after it, and where it stops."""
+    """What begins in it, and where it stops."""
+    after: EventSequence | None = None
+    """What follows it, the first FOLLOWING notes of that."""
+
+    @property
+    def heard(self) -> int:
+        """Notes among all that."""
+        around = sum(len(notes) for notes in (self.prompt, self.after) if notes is not None)
+        return around + int((self.known.kinds == FIXED).sum())
 
 
 def without(score: Score, notes: Notes) -> Score:
@@ -127,7 +138,10 @@ def surroundings(frame: Frame, kept: Score, begin: int, end: int, stops: bool) -
     sequence = encode_in(frame, true_onsets=True)
     before = sequence.onsets < first
     prompt = sequence.part(before, complete=False) if before.any() else None
-    return Surroundings(frame, prompt, in_order(known_notes(sequence.part(~before, complete=True)), known))
+    later = sequence.onsets >= (stop if stops else sequence.onsets[-1] + 1)
+    known = in_order(known_notes(sequence.part(~(before | later), complete=False)), known)
+    after = following(sequence.part(later, complete=True).part(slice(FOLLOWING), complete=False), stop)
+    return Surroundings(frame, prompt, known, after if len(after) else None)
 
 
 def check_limits(constraints: Constraints, kept: Score, begin: int, end: int) -> None:

@@ -74,7 +74,9 @@ class Passage:
     prompt: EventSequence | None = None
     """What comes before."""
     known: Known = NOTHING
-    """What is fixed in the span and after it; models that draw around that are an `EditModel`."""
+    """What is fixed in the span, and where it stops; models that draw around that are an `EditModel`."""
+    after: EventSequence | None = None
+    """The notes that follow the span."""
     style: str | None = None
     side: Side | None = None
     """On which side of the fixed notes that sound the drawn ones lie; None for either."""

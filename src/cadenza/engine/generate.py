@@ -31,13 +31,16 @@ def stream(
     Same arguments, same notes (on one machine with one version of NumPy). Raises TypeError where something
     is known and the model is no `EditModel`.
     """
-    state = model.start(passage.prompt, passage.style, passage.places)
     chooser = Chooser(Sampler(sampling, seed), constraints, passage)
     known, told = passage.known, 0
+    if isinstance(model, EditModel):
+        state = model.start(passage.prompt, passage.style, passage.places, passage.after)
+    elif len(known) or passage.after is not None:
+        raise TypeError(f"{type(model).__name__} does not draw around what is known")
+    else:
+        state = model.start(passage.prompt, passage.style, passage.places)
     while True:
-        if told < len(known):
-            if not isinstance(model, EditModel):
-                raise TypeError(f"{type(model).__name__} does not draw around what is known")
+        if told < len(known) and isinstance(model, EditModel):
             until = max(told, announced_until(known.onsets, chooser.onset, model.look_ahead))
             model.tell(state, known.part(told, until))
             told = until
