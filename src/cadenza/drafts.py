@@ -110,7 +110,7 @@ def draft_around(
     places = places_in(frame, end)
     bar = places(stop - 1)[1] or STEPS_PER_SECOND
     span = Span(first, stop, longest - first, may_end=max(first, stop - bar))
-    passage = Passage(span, places, around.prompt, around.known, around.after, wish.style, side, single)
+    passage = Passage(span, places, around.prompt, around.setting, wish.style, side, single)
     drawn = list(
         stream(
             model.sequence_model,

@@ -11,9 +11,10 @@ from cadenza.engine.constraints import KEYS, Constraints, parse_range
 from cadenza.errors import CadenzaError
 from cadenza.hands import LEFT, RIGHT, split_hands
 from cadenza.plans import LONGEST_BARS, Plan, playable, program_of, usual_channel
-from cadenza.representation.edits import FIXED, NOTHING, Known, following, in_order, known_notes, stop_at
+from cadenza.representation.edits import FIXED, NOTHING, following, in_order, known_notes, stop_at
 from cadenza.representation.events import HIGHEST, LOWEST, EventSequence, Frame, encode_in
 from cadenza.score import DRUM_CHANNEL, SUSTAIN, Event, Notes, Score, Track, among
+from cadenza.sequence import Setting
 
 FOLLOWING: Final = 256
 """Notes after a part that the composer hears."""
@@ -90,16 +91,14 @@ class Surroundings:
     """Of the score of what stays; in it the rest is counted."""
     prompt: EventSequence | None
     """What begins before the part."""
-    known: Known
-    """What begins in it, and where it stops."""
-    after: EventSequence | None = None
-    """What follows it, the first FOLLOWING notes of that."""
+    setting: Setting
+    """What begins in it, where it stops, and what follows it: the first FOLLOWING notes of that."""
 
     @property
     def heard(self) -> int:
         """Notes among all that."""
-        around = sum(len(notes) for notes in (self.prompt, self.after) if notes is not None)
-        return around + int((self.known.kinds == FIXED).sum())
+        around = sum(len(notes) for notes in (self.prompt, self.setting.after) if notes is not None)
+        return around + int((self.setting.known.kinds == FIXED).sum())
 
 
 def without(score: Score, notes: Notes) -> Score:
@@ -134,14 +133,14 @@ def surroundings(frame: Frame, kept: Score, begin: int, end: int, stops: bool) -
     positions, bars = frame.places(np.array([stop]))
     known = stop_at(stop, (int(positions[0]), int(bars[0]))) if stops else NOTHING
     if not len(playable(kept)):
-        return Surroundings(frame, None, known)
+        return Surroundings(frame, None, Setting(known))
     sequence = encode_in(frame, true_onsets=True)
     before = sequence.onsets < first
     prompt = sequence.part(before, complete=False) if before.any() else None
     later = sequence.onsets >= (stop if stops else sequence.onsets[-1] + 1)
     known = in_order(known_notes(sequence.part(~(before | later), complete=False)), known)
     after = following(sequence.part(later, complete=True).part(slice(FOLLOWING), complete=False), stop)
-    return Surroundings(frame, prompt, known, after if len(after) else None)
+    return Surroundings(frame, prompt, Setting(known, after if len(after) else None))
 
 
 def check_limits(constraints: Constraints, kept: Score, begin: int, end: int) -> None:
