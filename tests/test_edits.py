@@ -27,6 +27,7 @@ from cadenza.representation.edits import (
     Elements,
     Region,
     elements_of,
+    ending,
     following,
     gap,
     highest,
@@ -152,6 +153,17 @@ def test_a_gap_is_of_whole_bars() -> None:
     assert one_bar.stop == 192
     free = gap(piece(4, "free"), 12, 20)
     assert free.stop_place == (NO_POSITION, 0)
+
+
+def test_a_piece_ends_at_the_bar_line_after_its_last_onset() -> None:
+    whole = piece(4)
+    region = ending(whole, 0)
+    assert (region.stop, region.stop_place, region.fixed.any()) == (384, (0, 96), False)
+    elements = elements_of(whole, 0, region, 48)
+    assert np.count_nonzero(elements.kinds == STOP) == 1
+    assert elements.next_rows[elements.drawn][-1].tolist() == [END, 0, 0, 0, 0]
+    free = piece(2, "free")
+    assert ending(free, 0).stop == free.onsets[-1] + 100
 
 
 def test_the_melody_is_what_lies_highest_but_not_under_a_held_note() -> None:

@@ -45,6 +45,7 @@ __all__ = [
     "continue_",
     "generate",
     "generate_after",
+    "harmonise",
     "hear",
     "infill",
     "load_model",
@@ -163,6 +164,18 @@ def infill(score: Score, part: Part, wish: Wish, *, model: Model | None = None) 
     fits, and as `hear` does.
     """
     return _anew(score, part, part.notes(with_bars(score)), wish, model)
+
+
+def harmonise(
+    score: Score, wish: Wish, *, part: Part = WHOLE, melody: bool = False, model: Model | None = None
+) -> Take:
+    """Accompanies a melody with the chords that the wish asks for; see `accompany`.
+
+    Raises CadenzaError as that does, and for a wish without chords.
+    """
+    if not wish.asked.chords:
+        raise CadenzaError("no chords to harmonise with; accompany finds its own")
+    return accompany(score, wish, part=part, melody=melody, model=model)
 
 
 def vary(score: Score, part: Part, strength: float, wish: Wish, *, model: Model | None = None) -> Take:

@@ -29,7 +29,8 @@ from cadenza.representation.events import (
 from cadenza.representation.pianoroll import KEYS, SILENT, PianoRoll, RollSequence, notes_of
 from cadenza.representation.tokens import Vocabulary, Voice
 from cadenza.score import SUSTAIN, Event, Notes, Score, Track, note_array
-from cadenza.sequence import EditModel, Places, SequenceModel
+from cadenza.sequence import FREE, EditModel, Places, SequenceModel, Setting
+from cadenza.steering import Asked
 
 DEFAULT_VELOCITY: Final = 80
 """Of notes from nothing, by a model that draws no velocities."""
@@ -61,6 +62,8 @@ class Draft:
 def draft_of(wish: Wish, model: Model, frame: Frame, prompt: EventSequence | None, plan: Plan) -> Draft:
     """What a model writes into a plan; without a prompt, from nothing."""
     begun = time.perf_counter()
+    if not wish.asked.is_nothing:
+        _require_asking(model)
     if isinstance(model.form, PianoRoll):
         stretch = stretch_of(wish, model, model.form, frame.score, plan, continues=prompt is not None)
         rows = list(draw_steps(wish, model, stretch))
@@ -102,24 +105,13 @@ def draft_around(
             "leave --model out to let the composer do that"
         )
     begun = time.perf_counter()
-    frame, end = around.frame, plan.end
-    first, stop, longest = (
-        int(np.ceil(step - 1e-6))
-        for step in frame.steps(np.array([plan.begin, end, plan.begin + plan.longest]))
-    )
-    places = places_in(frame, end)
+    first, stop, longest = _steps(around.frame, plan)
+    places = places_in(around.frame, plan.end)
+    setting = asking(around.setting, wish.asked, around.frame, plan)
     bar = places(stop - 1)[1] or STEPS_PER_SECOND
     span = Span(first, stop, longest - first, may_end=max(first, stop - bar))
-    passage = Passage(span, places, around.prompt, around.setting, wish.style, side, single)
-    drawn = list(
-        stream(
-            model.sequence_model,
-            passage,
-            constraints=wish.constraints,
-            sampling=wish.sampling,
-            seed=wish.seed,
-        )
-    )
+    passage = Passage(span, places, around.prompt, setting, wish.style, side, single)
+    drawn = list(_stream(wish, model.sequence_model, passage))
     if not drawn:
         raise CadenzaError("no note fits: the notes that stay and what is asked for leave no key free")
     seconds = time.perf_counter() - begun
@@ -141,7 +133,32 @@ def draw(wish: Wish, model: Model, frame: Frame, prompt: EventSequence | None, p
         first = max(first, int(prompt.onsets[-1]) + 1)
     places = places_in(frame, plan.end)
     span = Span(first, max(end, first + 1), longest - first)
-    return _stream(wish, model.sequence_model, Passage(span, places, prompt, style=wish.style))
+    setting = FREE if wish.asked.is_nothing else asking(FREE, wish.asked, frame, plan)
+    return _stream(wish, model.sequence_model, Passage(span, places, prompt, setting, wish.style))
+
+
+def asking(setting: Setting, asked: Asked, frame: Frame, plan: Plan) -> Setting:
+    """A setting in which something is asked of what a plan adds.
+
+    Raises CadenzaError for chords where there are no bars.
+    """
+    if not asked.chords:
+        return replace(setting, asked=asked.symbols())
+    if frame.grid == "free":
+        raise CadenzaError("chords need bars, and the piece is played freely: its notes follow no metre")
+    lines = frame.score.bar_lines(plan.end)
+    lines = lines[max(0, int(np.searchsorted(lines, plan.begin, side="right")) - 1) :]
+    steps = np.rint(frame.steps(lines + frame.offset)).astype(np.int64)
+    return replace(setting, asked=asked.symbols(), chords=asked.track(steps.tolist()))
+
+
+def _require_asking(model: Model) -> None:
+    """Raises CadenzaError for a model that cannot be asked for anything."""
+    if not isinstance(model.sequence_model, EditModel):
+        raise CadenzaError(
+            f"the model {model.name} cannot be asked for a density, a register, dynamics or chords: "
+            "leave these out, or --model"
+        )
 
 
 def _steps(frame: Frame, plan: Plan) -> tuple[int, int, int]:

@@ -136,6 +136,35 @@ def accompany(
 
 
 @app.command()
+@with_options(options=Composing)
+def harmonise(
+    piece: Annotated[Path, typer.Argument(help="MIDI file with a melody.")],
+    *,
+    out_file: Out = Path("harmonised.mid"),
+    from_bar: FromBar = 1,
+    to_bar: ToBar = None,
+    options: Composing,
+) -> None:
+    """Accompany a melody with the chords that --chords says.
+
+    [bold]cadenza harmonise melody.mid --chords "| Am | F | C | G7 |"[/bold]
+
+    [bold]cadenza harmonise melody.mid --chords "I V vi IV" --key "D major"[/bold]
+    """
+    from cadenza.compose import Part, harmonise
+
+    part = Part(from_bar, to_bar)
+    wish = options.wish()
+    if not wish.asked.chords:
+        raise CadenzaError('harmonise needs --chords "| C | F | G7 | C |"; accompany finds its own')
+
+    def edit(score: Score, wish: Wish, model: Model) -> Take:
+        return harmonise(score, wish, part=part, model=model)
+
+    _edit(piece, out_file, options, wish, edit)
+
+
+@app.command()
 @with_options(choice=Choosing, options=Composing)
 def vary(
     piece: Piece,
