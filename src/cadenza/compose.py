@@ -19,22 +19,25 @@ from cadenza.parts import (
     Part,
     begins_in,
     check_limits,
+    in_one_track,
     plan_of,
+    repeated,
     share_of,
     surroundings,
     without,
     without_pedal,
 )
-from cadenza.plans import LONGEST_BARS, Plan, Wish, last_pedal, plan, playable, with_bars
+from cadenza.plans import LONGEST_BARS, Form, Plan, Wish, last_pedal, plan, playable, with_bars
 from cadenza.players import DEFAULT_MODEL, Model, load_model, model_folders
 from cadenza.representation import events
 from cadenza.representation.events import EventSequence, Frame
-from cadenza.score import Notes, Score, Tempo, TimeSignature, note_array
+from cadenza.score import Notes, Score, Tempo, TimeSignature, among, note_array
 from cadenza.sequence import SequenceModel
 
 __all__ = [
     "DEFAULT_MODEL",
     "Constraints",
+    "Form",
     "Model",
     "Part",
     "Plan",
@@ -64,6 +67,15 @@ damaged, and a few bars of it would be an hour of music. The composer tells bars
 
 EXCERPT_BARS: Final = 8
 """Of a corpus, before what `generate_after` composes."""
+
+FREE: Final = 0.15
+"""Share of a section's notes that are drawn anew where it comes again,"""
+FREER: Final = 0.5
+"""and where it comes again with a mark."""
+
+SECTION_SEEDS: Final = 1 << 20
+"""From the seed of a section to that of the next: far apart, for takes have seeds side by side."""
+SEEDS: Final = 1 << 32
 
 WHOLE: Final = Part()
 """All of a piece."""
@@ -107,11 +119,14 @@ def generate(
     *,
     tempo: float | None = None,
     metre: tuple[int, int] = (4, 4),
+    form: Form | None = None,
     model: Model | None = None,
 ) -> Take:
     """Composes from nothing, in a metre, at a tempo in quarter notes a minute (by default the style's).
 
-    Without a style, in the model's first. Raises CadenzaError for a metre or tempo out of range.
+    Without a style, in the model's first. In a form, its sections are equally long, and where a letter comes
+    again, most notes of its first section do. Raises CadenzaError for a metre or tempo out of range, and for
+    a form that the bars or the model do not fit.
     """
     model = model or load_model()
     if wish.style is None:
@@ -127,8 +142,37 @@ def generate(
     empty = Score(480, (), (Tempo.from_qpm(0, qpm),), (TimeSignature(0, *metre),))
     frame = Frame(empty, "metrical", 0, 0)
     bar = empty.bar_ticks(empty.time_signatures[0])
+    if form is not None:
+        return _in_form(wish, form, model, frame)
     plan = Plan(0, wish.bars * bar, LONGEST_BARS * bar, 0, 0)
     return _take(wish, model, frame, None, plan)
+
+
+def _in_form(wish: Wish, form: Form, model: Model, frame: Frame) -> Take:
+    """A piece from nothing in a form, section after section."""
+    _check_style(wish, model)
+    bar = frame.score.bar_ticks(frame.score.metre_at(0))
+    length = form.bars_each(wish.bars) * bar
+    score = frame.score
+    drafts: list[Draft] = []
+    first: dict[str, int] = {}
+    for i, section in enumerate(form.sections):
+        begin, is_last = i * length, i == len(form.sections) - 1
+        source = first.setdefault(section[0], begin)
+        returns = source < begin
+        seed = (wish.seed + i * SECTION_SEEDS) % SEEDS
+        if returns:
+            notes = score.notes[(score.notes["start"] >= source) & (score.notes["start"] < source + length)]
+            anew = share_of(notes, FREER if section.endswith("'") else FREE, seed)
+            if is_last:  # a section that ended on may not end the piece
+                anew = notes[among(notes, anew) | (notes["start"] >= source + length - bar)]
+            score = repeated(score, source, begin, length, notes[~among(notes, anew)])
+        around = surroundings(frame, score, begin, begin + length, stops=is_last)
+        plan = Plan(begin, begin + length, LONGEST_BARS * bar, 0, 0)
+        drafts.append(draft_around(replace(wish, seed=seed), model, around, plan, pedals=not returns))
+        score = in_one_track(drafts[-1].score)
+    seconds = sum(draft.seconds for draft in drafts)
+    return replace(_taken(wish, model, drafts[-1], 0), score=score, added=score.notes, seconds=seconds)
 
 
 def continue_(score: Score, wish: Wish, *, model: Model | None = None) -> Take:
@@ -225,7 +269,7 @@ def _anew(
     _, pedal_after = last_pedal(kept, end)
     if whole:
         kept = without_pedal(kept, begin, end)
-    around = surroundings(frame, kept, begin, end, stops=side is None)
+    around = surroundings(frame, kept, begin, end, stops=True)
     if wish.style is None:
         wish = replace(wish, style=likeliest_style(model.sequence_model, heard))
     _check_style(wish, model)

@@ -19,6 +19,7 @@ from cadenza.parts import Surroundings
 from cadenza.plans import LONGEST_BARS, Plan, Wish, last_pedal, playable, with_notes, within
 from cadenza.players import Model
 from cadenza.representation import events, pianoroll
+from cadenza.representation.edits import STOP
 from cadenza.representation.events import (
     NO_POSITION,
     STEPS_PER_QUARTER,
@@ -109,7 +110,8 @@ def draft_around(
     places = places_in(around.frame, plan.end)
     setting = asking(around.setting, wish.asked, around.frame, plan)
     bar = places(stop - 1)[1] or STEPS_PER_SECOND
-    span = Span(first, stop, longest - first, may_end=max(first, stop - bar))
+    stops = STOP in around.setting.known.kinds
+    span = Span(first, stop, longest - first, may_end=max(first, stop - bar) if stops else None)
     passage = Passage(span, places, around.prompt, setting, wish.style, side, single)
     drawn = list(_stream(wish, model.sequence_model, passage))
     if not drawn:

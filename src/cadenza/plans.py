@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -50,6 +51,29 @@ class Wish:
                 raise CadenzaError(f"the chord {name} and the key do not go together: leave one of them out")
         if self.style == "":
             raise CadenzaError("no style '': leave it out, or name one of the model's")
+
+
+@dataclass(frozen=True)
+class Form:
+    """The sections of a piece: equal letters return to what was said, a mark ' means a freer return."""
+
+    sections: tuple[str, ...]
+
+    @classmethod
+    def parse(cls, text: str) -> Form:
+        """The form of "AABA" or "ABA'C". Raises CadenzaError for anything else."""
+        words = "".join(text.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'").split())
+        if not re.fullmatch("(?:[A-Za-z]'*)+", words):
+            raise CadenzaError(f"no form {text!r}: a letter for each section, such as AABA; A' is a freer A")
+        return cls(tuple(re.findall("[A-Z]'*", words.upper())))
+
+    def bars_each(self, bars: int) -> int:
+        """Bars of a section. Raises CadenzaError where the sections would not be equal."""
+        count = len(self.sections)
+        if bars % count:
+            fit = max(round(bars / count), 1) * count
+            raise CadenzaError(f"{bars} bars make no {count} equal sections: {fit} would")
+        return bars // count
 
 
 def playable(score: Score) -> Notes:

@@ -58,6 +58,9 @@ def compose(
     metre: Annotated[
         str | None, typer.Option(help="Time signature, such as 3/4 or 6/8; by default 4/4.")
     ] = None,
+    form: Annotated[
+        str | None, typer.Option(help="Equal sections that return: AABA, or ABA' with a freer return.")
+    ] = None,
     corpus: Annotated[
         str | None,
         typer.Option("--from", help="Go on from a random place in a corpus or folder, and leave that out."),
@@ -73,8 +76,11 @@ def compose(
     from cadenza import compose
 
     wish = options.wish(bars)
-    if corpus is not None and (tempo is not None or metre is not None):
-        raise CadenzaError("with --from, tempo and metre are the corpus's: leave --tempo and --metre out")
+    if corpus is not None and not (tempo is metre is form is None):
+        raise CadenzaError("--from goes on from a piece: leave --tempo, --metre and --form out")
+    plan = None if form is None else compose.Form.parse(form)
+    if plan is not None:
+        plan.bars_each(bars)
     signature = _metre("4/4" if metre is None else metre)
     writer = _Writer(out_file, options)
     model = compose.load_model(options.model)
@@ -82,7 +88,7 @@ def compose(
     def take(one: Wish) -> Take:
         if corpus is not None:
             return compose.generate_after(corpus, one, model=model)
-        return compose.generate(one, tempo=tempo, metre=signature, model=model)
+        return compose.generate(one, tempo=tempo, metre=signature, form=plan, model=model)
 
     writer.compose(take, wish)
 
