@@ -41,6 +41,7 @@ RANKS = {
     "architecture": 2,
     "augmentation": 2,
     "sizes": 2,
+    "steering": 2,
     "streams": 2,
     "dataset": 3,
     "models": 3,

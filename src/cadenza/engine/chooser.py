@@ -114,7 +114,8 @@ class Chooser:
             self.onset_next = self.span.end if symbol == END else self.onset + SHIFT.values[symbol]
             return symbol
         if field_index == 1:
-            logits[~self._open_keys(self.onset_next)] = -np.inf
+            if self.onset_next < self.span.end:  # what lies beyond is not taken
+                logits[~self._open_keys(self.onset_next)] = -np.inf
             self.pitch_next = self.sampler.draw(logits, self.recent)
             return self.pitch_next
         if field_index == 2:
