@@ -33,6 +33,7 @@ RANKS = {
     "representation": 1,
     "measures": 1,
     "metre": 1,
+    "expression": 1,
     "hands": 1,
     "harmony": 1,
     "corpus": 2,

@@ -8,11 +8,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cadenza import compose
-from cadenza.compose import Form, Part, Take, Wish, accompany, generate, harmonise, infill, vary
+from cadenza.compose import (
+    Expression,
+    Form,
+    Part,
+    Take,
+    Wish,
+    accompany,
+    expressed,
+    generate,
+    harmonise,
+    infill,
+    score_of,
+    vary,
+)
 from cadenza.engine.constraints import Constraints
 from cadenza.errors import CadenzaError
 from cadenza.harmony import parse_chords
 from cadenza.parts import repeated, share_of, without, without_pedal
+from cadenza.representation.events import encode
 from cadenza.score import Event, Score, Track, among, note_array
 from cadenza.steering import Asked
 
@@ -348,3 +362,36 @@ def test_a_share_is_of_whole_onsets(share: float, seed: int) -> None:
     assert len(chosen) >= share * len(notes) - 1e-9
     rest = notes[~among(notes, chosen)]
     assert not set(chosen["start"].tolist()) & set(rest["start"].tolist())
+
+
+# --- Playing and judging ---
+
+
+def test_surprise_is_the_likelihood_note_by_note(model: compose.Model) -> None:
+    score = two_hands()
+    heard = score_of(score, "pop", model=model)
+    assert len(heard.nats) == len(heard.notes) == 48
+    exact = -model.sequence_model.log_probabilities(encode(score), "pop")[:48].sum(1)
+    assert np.array_equal(heard.nats, exact)
+    # Any other chord is less expected than the one that was heard in every bar.
+    wrong = Score.from_notes([(60, i * 480, i * 480 + 480, 80) for i in range(15)] + [(99, 7200, 7680, 80)])
+    assert score_of(wrong, "pop", model=model).nats.argmax() == 15
+
+
+def test_surprise_of_what_is_heard_as_one_note(model: compose.Model) -> None:
+    twice = Score.from_notes([(60, 0, 480, 80), (60, 3, 480, 90), (64, 480, 960, 80)])
+    heard = score_of(twice, model=model)
+    assert heard.nats[0] == heard.nats[1]
+    with pytest.raises(CadenzaError, match="no style 'polka'"):
+        score_of(twice, "polka", model=model)
+    with pytest.raises(CadenzaError, match="does not read note by note"):
+        score_of(twice, model=compose.load_model("roll_markov"))
+
+
+def test_a_take_is_played_with_swing(model: compose.Model) -> None:
+    take = generate(Wish(bars=2, seed=1), model=model)
+    played = expressed(take, Expression(swing=2 / 3, humanise=0))
+    assert len(played.added) == len(take.added)
+    assert np.array_equal(played.score.notes, played.added)
+    assert not np.array_equal(played.added["start"], take.added["start"])
+    assert expressed(take, Expression()).score == take.score

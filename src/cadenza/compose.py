@@ -9,12 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from cadenza.corpus import excerpt
 from cadenza.drafts import Draft, draft_around, draft_of
 from cadenza.engine.chooser import Side
 from cadenza.engine.constraints import Constraints
 from cadenza.engine.sampler import Sampling
 from cadenza.errors import CadenzaError
+from cadenza.expression import Expression
 from cadenza.parts import (
     Part,
     begins_in,
@@ -37,15 +41,18 @@ from cadenza.sequence import SequenceModel
 __all__ = [
     "DEFAULT_MODEL",
     "Constraints",
+    "Expression",
     "Form",
     "Model",
     "Part",
     "Plan",
     "Sampling",
+    "Surprise",
     "Take",
     "Wish",
     "accompany",
     "continue_",
+    "expressed",
     "generate",
     "generate_after",
     "harmonise",
@@ -54,6 +61,7 @@ __all__ = [
     "load_model",
     "model_folders",
     "plan",
+    "score_of",
     "vary",
     "with_bars",
 ]
@@ -280,6 +288,50 @@ def _anew(
     take = _taken(replace(wish, bars=bars), model, draft, begin)
     score = replace(take.score, time_signatures=score.time_signatures)
     return replace(take, score=score, removed=removed)
+
+
+def expressed(take: Take, expression: Expression) -> Take:
+    """A take whose added notes are played with swing, or not quite in time.
+
+    Raises CadenzaError for swing in a metre without beats of a quarter.
+    """
+    played = expression.play(take.added, take.score, take.seed)
+    *others, last = take.score.tracks
+    kept = last.notes[~among(last.notes, take.added)]
+    track = replace(last, notes=note_array(np.concatenate([kept, played])))
+    return replace(take, score=replace(take.score, tracks=(*others, track)), added=played)
+
+
+@dataclass(frozen=True)
+class Surprise:
+    """How unexpected each note of a score was to a model, given what came before it."""
+
+    notes: Notes
+    """The notes that the model hears: pitched, and on the piano's keys."""
+    nats: NDArray[np.float64]
+    """Negative log-probability of each: (notes,)."""
+    style: str | None
+    """Under which it was measured."""
+
+
+def score_of(score: Score, style: str | None = None, *, model: Model | None = None) -> Surprise:
+    """The surprise of each note of a score; without a style, under its likeliest.
+
+    Notes that are one on the model's grid share what it has. Raises CadenzaError as `hear` does, for a style
+    that the model does not know, and for a model that reads no events.
+    """
+    model = model or load_model()
+    if model.form is not None:
+        raise CadenzaError(f"the model {model.name} does not read note by note: take the composer")
+    frame, heard = hear(score)
+    _check_style(Wish(style=style), model)
+    style = likeliest_style(model.sequence_model, heard) if style is None else style
+    nats = -model.sequence_model.log_probabilities(heard, style)[: len(heard)].sum(1)
+    notes = playable(frame.score)
+    steps = np.maximum(np.rint(frame.steps(notes["start"])).astype(np.int64), 0)
+    own = steps * 128 + notes["pitch"]
+    rows = heard.onsets.astype(np.int64) * 128 + events.PITCH.decode(heard.rows[:, 1])
+    return Surprise(notes, nats[np.searchsorted(rows, own)], style)
 
 
 def hear(score: Score) -> tuple[Frame, EventSequence]:

@@ -51,7 +51,9 @@ def padded(elements: Elements, length: int, style: str | None) -> Windows:
 
     def fitted(name: str) -> NDArray[Any]:
         array: NDArray[Any] = getattr(elements, name)
-        rest = np.zeros((max(length - len(array), 0), *array.shape[1:]), array.dtype)
+        # In padding nothing was drawn before: else the order of rows would forbid what stands there.
+        fill = -1 if name == "last" else 0
+        rest = np.full((max(length - len(array), 0), *array.shape[1:]), fill, array.dtype)
         return np.concatenate([array, rest])[None, :length]
 
     return Windows(Elements(**{field.name: fitted(field.name) for field in fields(Elements)}), (style,))

@@ -234,6 +234,7 @@ class _Writer:
 
     def __init__(self, out_file: Path, options: Composing, source: Path | None = None) -> None:
         self.options = options
+        self.expression = options.expression()
         self.paths = _take_paths(out_file, options.takes)
         for path in self.paths:
             for file in self.files(path):
@@ -271,12 +272,14 @@ class _Writer:
 
     def compose(self, take_of: Callable[[Wish], Take], wish: Wish) -> None:
         """Draws and writes all takes or none, then says what there is."""
+        from cadenza.compose import expressed
+
         takes: list[dict[str, Any]] = []
         lines: list[str] = []
         remarks: dict[str, None] = {}
         with all_or_none():
             for i, path in enumerate(self.paths):
-                take = take_of(replace(wish, seed=wish.seed + i))
+                take = expressed(take_of(replace(wish, seed=wish.seed + i)), self.expression)
                 self.write(take, path)
                 files = [str(file) for file in self.files(path)]
                 takes.append(

@@ -14,7 +14,7 @@ import typer
 from cadenza.cli.shell import AsJson
 
 if TYPE_CHECKING:
-    from cadenza.compose import Part, Wish
+    from cadenza.compose import Expression, Part, Wish
     from cadenza.steering import Asked
 
 Out = Annotated[Path, typer.Option("-o", "--out", help="MIDI file to write.", show_default=True)]
@@ -34,6 +34,10 @@ MostNotes = Annotated[int | None, typer.Option(help="Most keys held at once, tho
 HandSpan = Annotated[
     int | None, typer.Option(help="Semitones that a hand reaches: two hands can play it (a tenth: 16).")
 ]
+Swing = Annotated[
+    float, typer.Option(help="Share of a quarter that its first eighth takes: 0.5 straight, 0.67 swung.")
+]
+Humanise = Annotated[float, typer.Option(help="Milliseconds by which added notes stray, 0 to 60.")]
 Style = Annotated[
     str | None,
     typer.Option(help="pop, classical or chorale, or what --model knows; by default what fits."),
@@ -77,6 +81,8 @@ class Composing:
     dynamics: Dynamics = None
     most_notes: MostNotes = None
     hand_span: HandSpan = None
+    swing: Swing = 0.5
+    humanise: Humanise = 0.0
     model: ModelName = "composer"
     wav: Wav = False
     mp3: Mp3 = False
@@ -96,6 +102,12 @@ class Composing:
             self._asked(),
             compose.Sampling(self.temperature, self.top_p, self.top_k, self.repetition_penalty, self.greedy),
         )
+
+    def expression(self) -> Expression:
+        """How it is played. Raises CadenzaError for values out of range."""
+        from cadenza.compose import Expression
+
+        return Expression(self.swing, self.humanise)
 
     def _asked(self) -> Asked:
         from cadenza.engine.constraints import parse_pitch
