@@ -224,7 +224,7 @@ def test_few_pieces_leave_one_for_validation_and_one_piece_is_too_few(recipe: Re
 
 
 def test_there_must_be_something_to_rehearse(recipe: Recipe, tmp_path: Path) -> None:
-    with pytest.raises(CadenzaError, match="name it in training.init"):
+    with pytest.raises(CadenzaError, match=r"name it in training\.init"):
         Run(replace(recipe, data=replace(recipe.data, rehearsal=0.5)), tmp_path / "run")
     with pytest.raises(CadenzaError, match="only the composer can rehearse"):
         Run(
