@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cadenza.engine.constraints import Constraints
-from cadenza.engine.sampler import Sampler
+from cadenza.engine.sampler import Sampler, draw_together
 from cadenza.representation.edits import Fixed
 from cadenza.representation.events import DURATION, END, PITCH, SHIFT, EventSequence
 from cadenza.sequence import FREE, Places, Setting
@@ -107,21 +108,40 @@ class Chooser:
         """Whether the span may be left as it is."""
         return self.begun or self.full or self.span.may_end is not None
 
+    @property
+    def crowded(self) -> bool:
+        """Whether there can be onsets at which no key may be struck; else one can always be struck again."""
+        return self.constraints.limits or self.passage.single or len(self.fixed) > 0
+
     def __call__(self, field_index: int, logits: NDArray[np.float32]) -> int:
         logits = logits.copy()
+        self.mask(field_index, logits)
         if field_index == 0:
             symbol = self._shift(logits)
-            self.onset_next = self.span.end if symbol == END else self.onset + SHIFT.values[symbol]
-            return symbol
-        if field_index == 1:
-            logits[~self._open_keys(self.onset_next)] = -np.inf
-            self.pitch_next = self.sampler.draw(logits, self.recent)
-            return self.pitch_next
-        if field_index == 2:
-            logits[min(self.too_long, _durations_within(self._room())) :] = -np.inf
-        return self.sampler.draw(logits, strictness=LENIENT)
+        elif field_index == 1:
+            symbol = self.sampler.draw(logits, self.recent)
+        else:
+            symbol = self.sampler.draw(logits, strictness=LENIENT)
+        self.chosen(field_index, symbol)
+        return symbol
 
-    def _shift(self, logits: NDArray[np.float32]) -> int:
+    def mask(self, field_index: int, logits: NDArray[np.float32]) -> None:
+        """Masks what may not be drawn, in place; of shifts not yet those to where no key is free."""
+        if field_index == 0:
+            self._mask_shifts(logits)
+        elif field_index == 1:
+            logits[~self._open_keys(self.onset_next)] = -np.inf
+        elif field_index == 2:
+            logits[min(self.too_long, _durations_within(self._room())) :] = -np.inf
+
+    def chosen(self, field_index: int, symbol: int) -> None:
+        """Takes note of what was drawn."""
+        if field_index == 0:
+            self.onset_next = self.span.end if symbol == END else self.onset + SHIFT.values[symbol]
+        elif field_index == 1:
+            self.pitch_next = symbol
+
+    def _mask_shifts(self, logits: NDArray[np.float32]) -> None:
         if self.span.may_end is None or not self.begun or self.onset < self.span.may_end:
             logits[END] = -np.inf
         if not self.begun:
@@ -134,6 +154,9 @@ class Chooser:
             logits[:END][~(inside if inside.any() else wanted)] = -np.inf
         if self.pitch >= 0 and not self._open_keys(self.onset)[self.pitch + 1 :].any():
             logits[0] = -np.inf
+
+    def _shift(self, logits: NDArray[np.float32]) -> int:
+        """Draws from masked logits until there is room."""
         while np.isfinite(logits).any():
             symbol = self.sampler.draw(logits, strictness=LENIENT)
             if symbol == END or self._has_room(symbol):
@@ -144,8 +167,8 @@ class Chooser:
 
     def _has_room(self, shift: int) -> bool:
         """Whether a note fits at the onset that a shift leads to; beyond the span nothing needs to."""
-        if not (self.constraints.limits or self.passage.single or len(self.fixed)):
-            return True  # some allowed key can always be struck again
+        if not self.crowded:
+            return True
         onset = self.onset + SHIFT.values[shift]
         if (shift == 0 and self.pitch >= 0) or onset >= self.span.end:
             return True
@@ -191,6 +214,36 @@ class Chooser:
         self.until[row[1]] = self.onset + DURATION.values[row[2]]
         self.recent.append(row[1])
         return Drawn(row, self.onset, self.passage.places(self.onset))
+
+
+class Choosers:
+    """The choosers of several takes of one passage, which draw in step; each as it would alone."""
+
+    def __init__(self, samplers: Sequence[Sampler], constraints: Constraints, passage: Passage) -> None:
+        self.each = [Chooser(sampler, constraints, passage) for sampler in samplers]
+
+    def __call__(
+        self, field_index: int, logits: NDArray[np.float32], takes: NDArray[np.intp]
+    ) -> NDArray[np.intp]:
+        """See `sequence.ChooseTogether`."""
+        drawing = [self.each[take] for take in takes]
+        # Where there may be no room a shift may be drawn more than once.
+        if field_index == 0 and not all(chooser.begun and not chooser.crowded for chooser in drawing):
+            pairs = zip(drawing, logits, strict=True)
+            return np.array([chooser(field_index, own) for chooser, own in pairs], np.intp)
+        for chooser, own in zip(drawing, logits, strict=True):
+            chooser.mask(field_index, own)
+        samplers = [chooser.sampler for chooser in drawing]
+        is_pitch = field_index == 1
+        recent = [chooser.recent if is_pitch else () for chooser in drawing]
+        symbols = draw_together(samplers, logits, recent, 1.0 if is_pitch else LENIENT)
+        for chooser, symbol in zip(drawing, symbols.tolist(), strict=True):
+            chooser.chosen(field_index, symbol)
+        return symbols
+
+    def keep(self, takes: NDArray[np.intp]) -> None:
+        """Goes on with some of the takes only."""
+        self.each = [self.each[take] for take in takes]
 
 
 def _durations_within(steps: int) -> int:
