@@ -28,8 +28,8 @@ Choose = Callable[[int, NDArray[np.float32]], int]
 """Draws a symbol of a field from its logits (symbols,); -inf marks what cannot be drawn."""
 
 ChooseTogether = Callable[[int, NDArray[np.float32], NDArray[np.intp]], NDArray[np.intp]]
-"""Draws a symbol of a field for each of some takes, (drawn,), from their logits, (drawn, symbols), which it may
-write over; the last are their indices among the takes."""
+"""Draws a symbol of a field for each of some takes, (drawn,), from their logits, (drawn, symbols), which it
+may write over; the last are their indices among the takes."""
 
 Places = Callable[[int], tuple[int, int]]
 """Position in the bar and length of the bar, in steps, of a step of the piece."""

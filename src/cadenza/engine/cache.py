@@ -1,4 +1,4 @@
-"""Keys and values that a transformer keeps of the notes it has read: of one piece, and of several takes of one."""
+"""Keys and values that a transformer keeps of what it has read: of one piece, and of several takes of it."""
 
 from __future__ import annotations
 

@@ -130,7 +130,9 @@ class Chooser:
         if field_index == 0:
             self._mask_shifts(logits)
         elif field_index == 1:
-            logits[~self._open_keys(self.onset_next)] = -np.inf
+            # What is drawn beyond the span is dropped: there, no key needs to be free.
+            inside = self.onset_next < self.span.end
+            logits[~(self._open_keys(self.onset_next) if inside else self.constraints.pitches)] = -np.inf
         elif field_index == 2:
             logits[min(self.too_long, _durations_within(self._room())) :] = -np.inf
 
@@ -152,8 +154,12 @@ class Chooser:
             )
             inside = wanted & (onsets < self.span.end)
             logits[:END][~(inside if inside.any() else wanted)] = -np.inf
-        if self.pitch >= 0 and not self._open_keys(self.onset)[self.pitch + 1 :].any():
+        if self.pitch >= 0 and not self.goes_on_up():
             logits[0] = -np.inf
+
+    def goes_on_up(self) -> bool:
+        """Whether a key above the last one may be struck at its onset."""
+        return bool(self._open_keys(self.onset)[self.pitch + 1 :].any())
 
     def _shift(self, logits: NDArray[np.float32]) -> int:
         """Draws from masked logits until there is room."""
@@ -220,30 +226,83 @@ class Choosers:
     """The choosers of several takes of one passage, which draw in step; each as it would alone."""
 
     def __init__(self, samplers: Sequence[Sampler], constraints: Constraints, passage: Passage) -> None:
-        self.each = [Chooser(sampler, constraints, passage) for sampler in samplers]
+        self.each: list[Chooser] = [Chooser(sampler, constraints, passage) for sampler in samplers]
+        self._allowed = constraints.pitches
+        self._highest = int(np.flatnonzero(self._allowed)[-1])
+        self._crowded = self.each[0].crowded
+        self._plain = False
+        """Whether all that draw a row have begun, and none is crowded."""
+        self._share()
 
     def __call__(
         self, field_index: int, logits: NDArray[np.float32], takes: NDArray[np.intp]
     ) -> NDArray[np.intp]:
         """See `sequence.ChooseTogether`."""
-        drawing = [self.each[take] for take in takes]
-        # Where there may be no room a shift may be drawn more than once.
-        if field_index == 0 and not all(chooser.begun and not chooser.crowded for chooser in drawing):
-            pairs = zip(drawing, logits, strict=True)
-            return np.array([chooser(field_index, own) for chooser, own in pairs], np.intp)
-        for chooser, own in zip(drawing, logits, strict=True):
-            chooser.mask(field_index, own)
-        samplers = [chooser.sampler for chooser in drawing]
+        drawing = self.each if len(takes) == len(self.each) else self._chosen(takes)
+        if field_index == 0:
+            self._plain = not self._crowded and all(chooser.begun for chooser in drawing)
+            if not self._plain:  # where there may be no room a shift may be drawn more than once
+                pairs = zip(drawing, logits, strict=True)
+                return np.array([chooser(field_index, own) for chooser, own in pairs], np.intp)
+        if self._plain:
+            self._mask(field_index, logits, drawing, takes)
+        else:
+            for chooser, own in zip(drawing, logits, strict=True):
+                chooser.mask(field_index, own)
         is_pitch = field_index == 1
-        recent = [chooser.recent if is_pitch else () for chooser in drawing]
-        symbols = draw_together(samplers, logits, recent, 1.0 if is_pitch else LENIENT)
-        for chooser, symbol in zip(drawing, symbols.tolist(), strict=True):
-            chooser.chosen(field_index, symbol)
+        symbols = draw_together(
+            [chooser.sampler for chooser in drawing],
+            logits,
+            [chooser.recent for chooser in drawing] if is_pitch else [()] * len(drawing),
+            1.0 if is_pitch else LENIENT,
+        )
+        if field_index < 2:
+            for chooser, symbol in zip(drawing, symbols.tolist(), strict=True):
+                chooser.chosen(field_index, symbol)
         return symbols
+
+    def _mask(
+        self,
+        field_index: int,
+        logits: NDArray[np.float32],
+        drawing: list[Chooser],
+        takes: NDArray[np.intp],
+    ) -> None:
+        """What `Chooser.mask` does for each that has begun and is not crowded, in fewer calls."""
+        if field_index == 0:
+            may_end = drawing[0].span.may_end
+            held = self._until[takes, self._highest].tolist()
+            for chooser, own, until in zip(drawing, logits, held, strict=True):
+                if may_end is None or chooser.onset < may_end:
+                    own[END] = -np.inf
+                # Nearly always the highest key is free, and need not be looked for.
+                above = chooser.pitch < self._highest and until <= chooser.onset
+                if not (above or chooser.goes_on_up()):
+                    own[0] = -np.inf
+        elif field_index == 1:
+            free = self._allowed & (
+                self._until[takes] <= np.array([[chooser.onset_next] for chooser in drawing])
+            )
+            free[~free.any(1)] = self._allowed
+            np.copyto(logits, -np.inf, where=~free)
+        elif field_index == 2:
+            logits[:, drawing[0].too_long :] = -np.inf
+
+    def _chosen(self, takes: NDArray[np.intp]) -> list[Chooser]:
+        indices: list[int] = takes.tolist()
+        return [self.each[take] for take in indices]
+
+    def _share(self) -> None:
+        """Lays out side by side what the choosers know of held keys: (takes, 88)."""
+        self._until = np.stack([chooser.until for chooser in self.each])
+        for chooser, until in zip(self.each, self._until, strict=True):
+            chooser.until = until
 
     def keep(self, takes: NDArray[np.intp]) -> None:
         """Goes on with some of the takes only."""
-        self.each = [self.each[take] for take in takes]
+        self.each = self._chosen(takes)
+        if self.each:
+            self._share()
 
 
 def _durations_within(steps: int) -> int:

@@ -43,10 +43,9 @@ EPSILON: Final = 1e-6
 CHUNK: Final = 256
 """Notes scored in one pass."""
 HIGHEST_PITCH: Final = FIELDS[1].size - 1
+KEYS: Final = np.arange(FIELDS[1].size)
 STEPS_OF_SHIFTS: Final = np.append(SHIFT.table, 0)
 """By symbol, END among them."""
-FEW: Final = 4
-"""Rows from which on a matrix product is no slower than a product for each of them."""
 
 
 def norm(x: Array) -> Array:
@@ -66,8 +65,12 @@ def norm_few(x: Array) -> Array:
 
 
 def times_few(x: Array, matrix: Array) -> Array:
-    """x @ matrix for a few vectors (takes, in)."""
-    return x @ matrix if len(x) >= FEW else np.matmul(x[:, None], matrix)[:, 0]
+    """x @ matrix for a few vectors (takes, in), to the bit as each by itself.
+
+    One product of matrices would first copy `matrix` into another order, which takes as long as four products
+    with a vector where the library has no kernel of its own for few rows, as OpenBLAS without AVX-512.
+    """
+    return np.matmul(x[:, None], matrix)[:, 0]
 
 
 def normalise_and_turn(queries_keys: Array, turns: NDArray[np.complex64]) -> None:
@@ -332,7 +335,7 @@ class NumpyComposer(JointModel[ComposerState, JointState]):
             np.exp(weights, out=weights)
             if seen is not None:
                 weights *= seen[:, None, None]
-            mixed = weights @ values
+            mixed: Array = weights @ values
             mixed /= np.add.reduce(weights, axis=-1, keepdims=True)
             x += times_few(mixed.reshape(takes, -1), block.out)
             x += feed_forward_few(x, block.up, block.down)
@@ -528,11 +531,13 @@ class NumpyComposer(JointModel[ComposerState, JointState]):
         shared, known = joint.shared, joint.known
         takes = drawn = np.arange(len(known))
         rows = np.zeros((len(takes), len(FIELDS)), np.int64)
-        places, within = np.empty((0, 2), np.int64), np.zeros(len(takes), bool)
+        places: list[tuple[int, int]] = []
+        within = np.zeros(len(takes), bool)
+        some_within = False
         if len(shared.fixed):
             known = known + self._ahead[shared.fixed.ahead(joint.onsets, self.look_ahead)]
         for i, head in enumerate(self._heads):
-            if i == len(FIELDS) - 1 and within.any():
+            if i == len(FIELDS) - 1 and some_within:
                 rows[within, i] = joint.pedals[within]
                 drawn = drawn[~within[drawn]]
             if not len(drawn):
@@ -540,24 +545,32 @@ class NumpyComposer(JointModel[ComposerState, JointState]):
             logits = head.few(known if len(drawn) == len(takes) else known[drawn])
             if i == 0:
                 logits[joint.pitches == HIGHEST_PITCH, 0] = -np.inf
-            if i == 1 and within.any():
-                low = np.arange(logits.shape[1]) <= joint.pitches[drawn, None]
-                logits[within[drawn, None] & low] = -np.inf
-            rows[drawn, i] = choose(i, logits, drawn)
+            elif i == 1 and some_within:
+                not_above = joint.pitches[drawn, None] >= KEYS
+                logits[not_above & within[drawn, None]] = -np.inf
+            symbols = choose(i, logits, drawn)
+            rows[drawn, i] = symbols
             if i == 0:
-                ended = rows[:, 0] == END
-                drawn = takes[~ended] if ended.any() else takes
-                within = (rows[:, 0] == 0) & (joint.pitches >= 0)
-                onsets = (joint.onsets + STEPS_OF_SHIFTS[rows[:, 0]]).tolist()
-                places = np.array([shared.places(onset) for onset in onsets], np.int64)
-                known = known + self._chosen_position[places[:, 0]]
-                if shared.setting is not FREE:
-                    for take, onset in enumerate(onsets):
-                        known[take] += self._there(shared, onset)
+                drawn = takes[symbols != END]
+                within = (symbols == 0) & (joint.pitches >= 0)
+                some_within = bool(within.any())
+                onsets = (joint.onsets + STEPS_OF_SHIFTS[symbols]).tolist()
+                places = [shared.places(onset) for onset in onsets]
+                known = self._led_to(known, shared, onsets, places)
             if i < len(self._chosen):
                 known = known + self._chosen[i][rows[:, i]]
-        self._take_few(joint, rows, places)
+        self._take_few(joint, rows, np.array(places, np.int64))
         return rows
+
+    def _led_to(
+        self, known: Array, state: ComposerState, onsets: list[int], places: list[tuple[int, int]]
+    ) -> Array:
+        """What is known once shifts lead takes to onsets: (takes, width)."""
+        known = known + self._chosen_position[[position for position, _ in places]]
+        if state.setting is not FREE:
+            for take, onset in enumerate(onsets):
+                known[take] += self._there(state, onset)
+        return known
 
     def _take_few(self, joint: JointState, rows: NDArray[np.int64], places: NDArray[np.int64]) -> None:
         """Makes drawn rows the last of the takes."""

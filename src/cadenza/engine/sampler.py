@@ -104,7 +104,7 @@ def draw_together(
         for own, lately in zip(scores, recent, strict=True):
             own[list(set(lately))] -= np.log(sampling.repetition_penalty)
     highest = np.maximum.reduce(scores, axis=1, keepdims=True)
-    if -np.inf in highest:
+    if highest.min() == -np.inf:
         raise ValueError("no symbol can be drawn")
     scores -= highest
     if sampling.temperature != 1:
