@@ -100,7 +100,7 @@ def requests() -> dict[str, tuple[Way, Way]]:
         return [list(islice(one, NOTES)) for one in streams]
 
     def together() -> list[Any]:
-        drawing = Together(engine, passage, seeds=SEEDS, **how)
+        drawing = Together.begin(engine, passage, seeds=SEEDS, **how)
         steps = [drawing.step() for _ in range(NOTES)]
         return [[step[take][1] for step in steps] for take in range(len(SEEDS))]
 

@@ -78,7 +78,7 @@ def together(
     model: NumpyComposer, passage: Passage, constraints: Constraints, sampling: Sampling
 ) -> list[list[Drawn]]:
     takes: list[list[Drawn]] = [[] for _ in SEEDS]
-    for take, note in Together(model, passage, constraints=constraints, sampling=sampling, seeds=SEEDS):
+    for take, note in Together.begin(model, passage, constraints=constraints, sampling=sampling, seeds=SEEDS):
         takes[take].append(note)
     return takes
 
@@ -170,13 +170,15 @@ def test_the_prompt_is_left_as_it_was_read(shipped: NumpyComposer) -> None:
 def test_a_stream_that_is_closed_leaves_nothing_behind(shipped: NumpyComposer) -> None:
     passage = Passage(Span(0, 4 * 96), four_four, style="pop")
     wanted: dict[str, Any] = {"constraints": Constraints(), "sampling": Sampling(), "seeds": SEEDS}
-    first = Together(shipped, passage, **wanted)
+    first = Together.begin(shipped, passage, **wanted)
     drawing = iter(first)
     begun = [next(drawing) for _ in range(5)]
     drawing.close()
     with pytest.raises(StopIteration):
         next(drawing)
-    assert [note for _, note in zip(range(5), Together(shipped, passage, **wanted), strict=False)] == begun
+    assert [
+        note for _, note in zip(range(5), Together.begin(shipped, passage, **wanted), strict=False)
+    ] == begun
 
 
 # --- Its parts --------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,9 +93,9 @@ def drafts_of(
     wish: Wish, model: Model, frame: Frame, prompt: EventSequence | None, plan: Plan, *, seeds: Sequence[int]
 ) -> list[Draft]:
     """What `draft_of` returns for each of several seeds; drawn in step where the model can."""
-    player: SequenceModel[Any, Any] = model.sequence_model
-    if len(seeds) == 1 or not isinstance(player, JointModel):
+    if len(seeds) == 1 or not isinstance(model.sequence_model, JointModel):
         return [draft_of(replace(wish, seed=seed), model, frame, prompt, plan) for seed in seeds]
+    player = cast("JointModel[Any, Any]", model.sequence_model)
     every = 0 if prompt is None else len(prompt)
     heard = min(every, model.context or every)
     passage = passage_of(wish, frame, prompt, plan)
@@ -114,7 +114,9 @@ def _draw_in_step(
 ) -> list[list[Drawn]]:
     """The notes of a passage for each of several seeds."""
     takes: list[list[Drawn]] = [[] for _ in seeds]
-    together = Together(model, passage, constraints=wish.constraints, sampling=wish.sampling, seeds=seeds)
+    together: Together[Any] = Together.begin(
+        model, passage, constraints=wish.constraints, sampling=wish.sampling, seeds=seeds
+    )
     for take, note in together:
         takes[take].append(note)
     return takes

@@ -9,9 +9,9 @@ business: of events a row is a note, of piano rolls a step, and its fields are t
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -126,6 +126,21 @@ class JointModel(EditModel[State], Generic[State, Joint]):
     @abstractmethod
     def tell_one(self, joint: Joint, take: int, known: Known) -> None:
         """Takes what is known into one of the takes; see `EditModel.tell`."""
+
+    @property
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """What tells models of other sizes or weights apart."""
+
+    @abstractmethod
+    def arrays_of(self, joint: Joint) -> dict[str, NDArray[Any]]:
+        """Everything that was drawn so far has left behind, but for what the passage says."""
+
+    @abstractmethod
+    def joint_of(
+        self, arrays: Mapping[str, NDArray[Any]], style: str | None, places: Places, setting: Setting
+    ) -> Joint:
+        """The inverse of `arrays_of`. Raises LookupError or ValueError for arrays that are no such."""
 
     @abstractmethod
     def keep(self, joint: Joint, takes: NDArray[np.intp]) -> None:

@@ -115,6 +115,11 @@ class JointCache:
         self.keys, self.values, self.filled = self.keys[takes], self.values[takes], self.filled[takes]
         self._count()
 
+    def arrays(self) -> dict[str, Array | NDArray[np.int64]]:
+        """What it holds; see its fields."""
+        end = self._most
+        return {"keys": self.keys[..., :end], "values": self.values[:, :, :end], "filled": self.filled}
+
     def _make_room(self, notes: int) -> None:
         """Moves what later notes can see to the front of a new room, unless there is space for `notes`."""
         takes, heads, capacity, size = self.values.shape

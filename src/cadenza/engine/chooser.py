@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cadenza.engine.constraints import Constraints
-from cadenza.engine.sampler import Sampler, draw_together
+from cadenza.engine.sampler import Sampler, Sampling, draw_together
 from cadenza.representation.edits import Fixed
 from cadenza.representation.events import DURATION, END, PITCH, SHIFT, EventSequence
 from cadenza.sequence import FREE, Places, Setting
@@ -225,11 +225,14 @@ class Chooser:
 class Choosers:
     """The choosers of several takes of one passage, which draw in step; each as it would alone."""
 
-    def __init__(self, samplers: Sequence[Sampler], constraints: Constraints, passage: Passage) -> None:
-        self.each: list[Chooser] = [Chooser(sampler, constraints, passage) for sampler in samplers]
+    def __init__(
+        self, sampling: Sampling, seeds: Sequence[int], constraints: Constraints, passage: Passage
+    ) -> None:
+        self.sampling, self.constraints = sampling, constraints
+        self.each: list[Chooser] = [Chooser(Sampler(sampling, seed), constraints, passage) for seed in seeds]
         self._allowed = constraints.pitches
         self._highest = int(np.flatnonzero(self._allowed)[-1])
-        self._crowded = self.each[0].crowded
+        self._crowded = any(chooser.crowded for chooser in self.each)
         self._plain = False
         """Whether all that draw a row have begun, and none is crowded."""
         self._share()
@@ -294,15 +297,14 @@ class Choosers:
 
     def _share(self) -> None:
         """Lays out side by side what the choosers know of held keys: (takes, 88)."""
-        self._until = np.stack([chooser.until for chooser in self.each])
+        self._until = np.array([chooser.until for chooser in self.each])
         for chooser, until in zip(self.each, self._until, strict=True):
             chooser.until = until
 
     def keep(self, takes: NDArray[np.intp]) -> None:
         """Goes on with some of the takes only."""
         self.each = self._chosen(takes)
-        if self.each:
-            self._share()
+        self._share()
 
 
 def _durations_within(steps: int) -> int:

@@ -13,7 +13,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from hashlib import sha256
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -190,6 +191,17 @@ class JointState:
     shared: ComposerState
 
 
+COUNTED: Final = ("counts", "onsets", "pitches", "pedals")
+"""Fields of a `JointState` that hold a number for each take."""
+
+
+def _checked(array: NDArray[Any], kind: type[np.generic], shape: tuple[int, ...]) -> NDArray[Any]:
+    """A copy of an array that was read. Raises ValueError where it is of another type or shape."""
+    if array.dtype != kind or array.shape != shape:
+        raise ValueError(f"an array is of type {array.dtype} and shape {array.shape}, not {shape}")
+    return array.copy()
+
+
 @dataclass(frozen=True)
 class _Block:
     query_key_value: Array
@@ -331,11 +343,11 @@ class NumpyComposer(JointModel[ComposerState, JointState]):
             qkv = times_few(norm_few(x), block.query_key_value).reshape(takes, 3, heads, -1)
             normalise_and_turn(qkv[:, :2], every_turn)
             keys, values, seen = cache.take(qkv[:, 1], qkv[:, 2])
-            weights = qkv[:, 0, :, None] @ keys
+            weights: Array = qkv[:, 0, :, None] @ keys
             np.exp(weights, out=weights)
             if seen is not None:
                 weights *= seen[:, None, None]
-            mixed: Array = weights @ values
+            mixed: Array = np.matmul(weights, values, dtype=np.float32)
             mixed /= np.add.reduce(weights, axis=-1, keepdims=True)
             x += times_few(mixed.reshape(takes, -1), block.out)
             x += feed_forward_few(x, block.up, block.down)
@@ -512,6 +524,45 @@ class NumpyComposer(JointModel[ComposerState, JointState]):
         joint.counts, joint.known = joint.counts[takes], joint.known[takes]
         joint.onsets, joint.pitches = joint.onsets[takes], joint.pitches[takes]
         joint.pedals = joint.pedals[takes]
+
+    @property
+    def fingerprint(self) -> str:
+        """See `JointModel.fingerprint`."""
+        digest = sha256(repr(self.config).encode())
+        digest.update(self._embedding.tobytes())
+        for block in self._blocks:
+            digest.update(block.query_key_value.tobytes())
+        return digest.hexdigest()
+
+    def arrays_of(self, joint: JointState) -> dict[str, NDArray[Any]]:
+        """See `JointModel.arrays_of`."""
+        arrays: dict[str, NDArray[Any]] = {name: getattr(joint, name) for name in ("known", *COUNTED)}
+        for i, cache in enumerate(joint.caches):
+            arrays |= {f"{name}.{i}": array for name, array in cache.arrays().items()}
+        return arrays
+
+    def joint_of(
+        self, arrays: Mapping[str, NDArray[Any]], style: str | None, places: Places, setting: Setting
+    ) -> JointState:
+        """See `JointModel.joint_of`."""
+        shared = self._empty_state(style, places, setting)
+        takes = len(arrays["known"])
+        heads, size = self.config.heads, self.config.width // self.config.heads
+        caches: list[JointCache] = []
+        for i, cache in enumerate(shared.caches):
+            capacity = arrays[f"values.{i}"].shape[2:3]
+            keys = _checked(arrays[f"keys.{i}"], np.float32, (takes, heads, size, *capacity))
+            values = _checked(arrays[f"values.{i}"], np.float32, (takes, heads, *capacity, size))
+            filled = _checked(arrays[f"filled.{i}"], np.int64, (takes,))
+            if (filled < 0).any() or (filled > capacity).any():
+                raise ValueError("a cache is filled beyond its size")
+            caches.append(JointCache(cache.reach, keys, values, filled))
+        counted = {name: _checked(arrays[name], np.int64, (takes,)) for name in COUNTED}
+        for name, least, most in (("pitches", -1, HIGHEST_PITCH), ("pedals", 0, FIELDS[4].size - 1)):
+            if (counted[name] < least).any() or (counted[name] > most).any():
+                raise ValueError(f"its {name} are none")
+        known = _checked(arrays["known"], np.float32, (takes, self.config.width))
+        return JointState(caches=caches, known=known, shared=shared, **counted)
 
     def tell_one(self, joint: JointState, take: int, known: Known) -> None:
         """See `JointModel.tell_one`."""

@@ -2,44 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import numpy as np
 
 from cadenza.engine.chooser import Choosers, Drawn, Passage
 from cadenza.engine.constraints import Constraints
-from cadenza.engine.sampler import Sampler, Sampling
+from cadenza.engine.sampler import Sampling
 from cadenza.representation.edits import announced_until
 from cadenza.sequence import JointModel
 
 Joint = TypeVar("Joint")
 
 
+@dataclass
 class Together(Generic[Joint]):
     """Takes of one passage, as far as they were drawn.
 
-    The prompt is read once. Seeds are those of `generate.stream`, to which each take keeps, but for the last
-    bits of the logits (see `JointModel`): where a draw hangs on these, the music goes another way.
+    Each keeps to what `generate.stream` draws with its seed, but for the last bits of the logits (see
+    `JointModel`): where a draw hangs on these, the music goes another way.
     """
 
-    def __init__(
-        self,
+    model: JointModel[Any, Joint]
+    passage: Passage
+    choosers: Choosers
+    joint: Joint
+    going: list[int]
+    """The takes that are not at their end, by their index among the seeds."""
+    told: list[int]
+    """How many of the passage's known elements each of these was told of."""
+
+    @classmethod
+    def begin(
+        cls,
         model: JointModel[Any, Joint],
         passage: Passage,
         *,
         constraints: Constraints,
         sampling: Sampling,
         seeds: Sequence[int],
-    ) -> None:
-        self.model, self.passage = model, passage
-        self.choosers = Choosers([Sampler(sampling, seed) for seed in seeds], constraints, passage)
+    ) -> Together[Joint]:
+        """A take for each seed, of which nothing is drawn yet. The prompt is read once."""
+        choosers = Choosers(sampling, seeds, constraints, passage)
         start = model.start(passage.prompt, passage.style, passage.places, passage.setting)
-        self.joint = model.fork(start, len(seeds))
-        self.going = list(range(len(seeds)))
-        """The takes that are not at their end, by their index among the seeds."""
-        self.told = [0] * len(seeds)
-        """How many of the passage's known elements each of these was told of."""
+        going = list(range(len(seeds)))
+        return cls(model, passage, choosers, model.fork(start, len(seeds)), going, [0] * len(seeds))
 
     def step(self) -> list[tuple[int, Drawn]]:
         """The next note of each take, with its index among the seeds; those that have none are left out."""
@@ -56,7 +65,7 @@ class Together(Generic[Joint]):
             self._keep(on)
         return drawn
 
-    def __iter__(self) -> Iterator[tuple[int, Drawn]]:
+    def __iter__(self) -> Generator[tuple[int, Drawn]]:
         """All notes that are still to come; see `step`."""
         while self.going:
             yield from self.step()
