@@ -114,7 +114,7 @@ def _draw_in_step(
 ) -> list[list[Drawn]]:
     """The notes of a passage for each of several seeds."""
     takes: list[list[Drawn]] = [[] for _ in seeds]
-    together: Together[Any] = Together.begin(
+    together = Together[Any].begin(
         model, passage, constraints=wish.constraints, sampling=wish.sampling, seeds=seeds
     )
     for take, note in together:
