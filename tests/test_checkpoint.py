@@ -9,7 +9,15 @@ from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
 from cadenza.architecture import ComposerConfig, EventLSTMConfig, MarkovConfig, check_tensors
-from cadenza.checkpoint import Checkpoint, load_checkpoint, load_tensors, save_checkpoint
+from cadenza.checkpoint import (
+    Checkpoint,
+    load_checkpoint,
+    load_tensors,
+    packed,
+    quantise,
+    save_checkpoint,
+    unpacked,
+)
 from cadenza.errors import CadenzaError
 
 TENSORS = {"a": np.arange(6, dtype=np.float32).reshape(2, 3), "b": np.array([7], np.int64)}
@@ -81,6 +89,7 @@ def test_damaged_json(folder: Path) -> None:
         ({"files": {"weights": 5}}, "is damaged: its files cannot be"),
         ({"valid": {"pop909": "6"}}, "is damaged: its valid cannot be"),
         ({"step": 1.5}, r"is damaged: its step cannot be 1\.5"),
+        ({"bits": 4}, "is damaged: its bits cannot be 4"),
     ],
 )
 def test_of_another_time(folder: Path, values: dict[str, object], message: str) -> None:
@@ -187,3 +196,71 @@ def test_the_first_tensor_that_does_not_fit_is_named(
 def test_a_billion_layers_are_not_counted() -> None:
     with pytest.raises(CadenzaError, match=r"the tensor blocks\.2\.query_key_value\.weight is missing"):
         check_tensors(weights(), replace(SMALL, layers=10**9).shapes())
+
+
+# --- Eight bits -----------------------------------------------------------------------------------
+def random_tensors() -> dict[str, NDArray[Any]]:
+    """Rows of very different sizes, one of zeros, and what is no matrix of float32."""
+    rng = np.random.default_rng(0)
+    matrix = rng.standard_normal((6, 40), np.float32) * 10.0 ** np.arange(-4, 2, dtype=np.float32)[:, None]
+    matrix[3] = 0
+    return {"m": matrix, "bias": matrix[0], "counts": np.arange(6).reshape(2, 3)}
+
+
+def test_eight_bits_are_right_to_half_a_step_of_each_row() -> None:
+    tensors = random_tensors()
+    again = unpacked(packed(tensors))
+    assert again.keys() == tensors.keys()
+    step = np.abs(tensors["m"]).max(1, keepdims=True) / 127
+    assert (np.abs(again["m"] - tensors["m"]) <= step * 0.5001).all()
+    assert again["m"].dtype == np.float32
+    assert all(np.array_equal(again[name], tensors[name]) for name in ("bias", "counts"))
+    # The largest of a row is exact, so nothing is lost the second time.
+    assert np.array_equal(unpacked(packed(again))["m"], again["m"])
+
+
+def test_eight_bits_are_both_ends_of_their_range() -> None:
+    small = packed({"m": np.array([[2.54, -2.54, 0.02, 0.0]], np.float32)})
+    assert small["m"].tolist() == [[127, -127, 1, 0]]
+    assert small["m.row_scales"] == pytest.approx([0.02])
+
+
+@pytest.mark.parametrize(
+    "small",
+    [
+        {"m": np.ones((2, 3), np.int8), "m.row_scales": np.ones(3, np.float32)},
+        {"m": np.ones((2, 3), np.int8), "m.row_scales": np.ones(2)},
+        {"m": np.ones(2, np.int8), "m.row_scales": np.ones(2, np.float32)},
+        {"n.row_scales": np.ones(2, np.float32)},
+    ],
+)
+def test_scales_that_do_not_fit(small: dict[str, NDArray[Any]]) -> None:
+    with pytest.raises(ValueError, match="scales"):
+        unpacked(small)
+
+
+def test_a_checkpoint_in_eight_bits(tmp_path: Path) -> None:
+    tensors = random_tensors()
+    saved = Checkpoint("composer", {"width": 32}, step=5)
+    save_checkpoint(
+        tmp_path / "c",
+        saved,
+        {"weights": tensors, "optimiser": tensors, "vocabulary": {"words": tensors["m"]}},
+    )
+    quantise(tmp_path / "c", tmp_path / "small")
+    small = load_checkpoint(tmp_path / "small")
+    assert (small.bits, small.step, sorted(small.files)) == (8, 5, ["vocabulary", "weights"])
+    read = load_tensors(tmp_path / "small", small)
+    assert all(np.array_equal(read[name], tensor) for name, tensor in unpacked(packed(tensors)).items())
+    assert np.array_equal(load_tensors(tmp_path / "small", small, "vocabulary")["words"], tensors["m"])
+    with pytest.raises(CadenzaError, match="of 8 bits already"):
+        quantise(tmp_path / "small", tmp_path / "smaller")
+    with pytest.raises(CadenzaError, match="there is something of that name"):
+        quantise(tmp_path / "c", tmp_path / "small")
+
+
+def test_a_checkpoint_of_counts_would_not_be_smaller(folder: Path, tmp_path: Path) -> None:
+    save_checkpoint(folder, Checkpoint("markov", {}, step=6), {"weights": {"b": TENSORS["b"]}})
+    with pytest.raises(CadenzaError, match="no matrices of float32"):
+        quantise(folder, tmp_path / "small")
+    assert not (tmp_path / "small").exists()

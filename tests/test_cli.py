@@ -110,6 +110,23 @@ def test_a_take_can_be_made_again_alone(tmp_path: Path) -> None:
     assert (tmp_path / "t-2.mid").read_bytes() == (tmp_path / "u.mid").read_bytes()
 
 
+def test_a_take_of_what_is_asked_can_be_made_again_alone(tmp_path: Path) -> None:
+    asked = ["--bars", "2", "--density", "2", "--chords", "C | G7", "--key", "C major", "--most-notes", "4"]
+    together = cadenza(*["compose", "-o", "t.mid", "--takes", "3", *asked], folder=tmp_path)
+    assert together.returncode == 0, together.stderr
+    cadenza(*["compose", "-o", "u.mid", "--seed", "3", *asked], folder=tmp_path)
+    assert (tmp_path / "t-3.mid").read_bytes() == (tmp_path / "u.mid").read_bytes()
+
+
+def test_a_model_in_eight_bits_plays(tmp_path: Path) -> None:
+    result = cadenza("quantise", "composer", "-o", "small", folder=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert "bytes of weights instead of" in result.stdout
+    result = cadenza("compose", "--model", "small", "--bars", "1", "-o", "o.mid", folder=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert len(read_midi(tmp_path / "o.mid").notes)
+
+
 def test_compose_with_tempo_and_metre(tmp_path: Path) -> None:
     result = cadenza(
         *["compose", "--style", "chorale", "--bars", "2", "--tempo", "96", "--metre", "3/4", "-o", "c.mid"],
@@ -251,6 +268,10 @@ def test_corpus_and_train_on_a_folder(tmp_path: Path) -> None:
         ("corpus prepare hollow", ["no MIDI file in it"]),
         ("train none.toml", ["cannot read the recipe none.toml"]),
         ("train text.mid", ["no valid TOML"]),
+        ("quantise composer -o hollow", ["hollow: not written: there is something of that name"]),
+        ("quantise composer -o nowhere/small", ["not written: there is no folder nowhere"]),
+        ("quantise nobody -o small", ["no model 'nobody'"]),
+        ("quantise markov -o small", ["no matrices of float32"]),
         ("frobnicate", ["frobnicate"]),
     ],
 )

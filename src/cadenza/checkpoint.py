@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import reprlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, get_args, get_origin, get_type_hints
 
@@ -19,7 +19,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save  # pyright: ignore[reportUnknownVariableType]
 
 from cadenza.errors import CadenzaError
-from cadenza.files import atomic_path
+from cadenza.files import atomic_path, check_writable
 from cadenza.representation.events import FIELDS
 
 FORMAT: Final = 1
@@ -30,6 +30,17 @@ OPENINGS: Final = "openings"
 
 VOCABULARY: Final = "vocabulary"
 """The group of tensors of what the tokens of a model of tokens are: words, counts."""
+
+PARAMETERS: Final = "weights"
+"""The group of tensors that a model is made of."""
+
+GROUPS: Final = (PARAMETERS, OPENINGS, VOCABULARY)
+"""Groups of tensors that a model plays from."""
+
+SCALES: Final = ".row_scales"
+"""Ends the name of the scales of a matrix that is kept in 8 bits: of `a.weight`, `a.weight.row_scales`."""
+LARGEST: Final = 127
+"""What the largest number of a row is kept as in 8 bits: -128 has no positive of its own."""
 
 Tensors = Mapping[str, NDArray[Any]]
 
@@ -58,6 +69,8 @@ class Checkpoint:
     """What the training loop needs to go on."""
     version: str = ""
     """Of Cadenza."""
+    bits: int = 32
+    """Of each number of its matrices: 32, or 8 and a scale a row (see `packed`)."""
     vocabulary: dict[str, int] = field(default_factory=lambda: {f.name: f.size for f in FIELDS})
     """Symbols of each field."""
     format: int = FORMAT
@@ -108,6 +121,8 @@ def load_checkpoint(folder: Path) -> Checkpoint:
     for name, hint in get_type_hints(Checkpoint).items():
         if not _is_of(getattr(checkpoint, name), hint):
             raise CadenzaError(f"{path} is damaged: its {name} cannot be {reprlib.repr(about[name])}")
+    if checkpoint.bits not in (8, 32):
+        raise CadenzaError(f"{path} is damaged: its bits cannot be {checkpoint.bits}")
     ours = {f.name: f.size for f in FIELDS}
     if checkpoint.vocabulary != ours:
         theirs = reprlib.repr(checkpoint.vocabulary)
@@ -125,10 +140,73 @@ def _is_of(value: object, hint: Any) -> bool:
 
 
 def load_tensors(folder: Path, checkpoint: Checkpoint, group: str = "weights") -> dict[str, NDArray[Any]]:
-    """A group of a checkpoint's tensors. Raises CadenzaError where its file is absent or damaged."""
+    """A group of a checkpoint's tensors, matrices of 8 bits as float32.
+
+    Raises CadenzaError where its file is absent or damaged.
+    """
     path = folder / Path(checkpoint.files.get(group, f"{group}.safetensors")).name
     try:
-        return load_file(path)
+        tensors = load_file(path)
+        return unpacked(tensors) if group == PARAMETERS and checkpoint.bits == 8 else tensors
     # The last three: of types that NumPy does not have, and of names that no file can have.
     except (OSError, SafetensorError, LookupError, TypeError, ValueError) as error:
         raise CadenzaError(f"cannot read the {group} of the checkpoint {folder}: {error}") from error
+
+
+# --- Eight bits ---------------------------------------------------------------------------------------------
+
+
+def packed(tensors: Tensors) -> dict[str, NDArray[Any]]:
+    """Tensors whose matrices of float32, (out, in), are int8 with a float32 scale for each row, (out,).
+
+    Symmetric: a number is its integer, -127 to 127, times the scale of its row. All else stays as it is.
+    """
+    small: dict[str, NDArray[Any]] = {}
+    for name, tensor in tensors.items():
+        if tensor.ndim != 2 or tensor.dtype != np.float32:
+            small[name] = tensor
+            continue
+        scale = np.abs(tensor).max(axis=1, initial=0) / np.float32(LARGEST)
+        divisor = np.where(scale > 0, scale, np.float32(1))
+        small[name] = np.rint(tensor / divisor[:, None]).astype(np.int8)
+        small[name + SCALES] = scale
+    return small
+
+
+def unpacked(tensors: Tensors) -> dict[str, NDArray[Any]]:
+    """The inverse of `packed`, to half a scale. Raises ValueError for a matrix and scales that do not fit."""
+    scales = {name: tensor for name, tensor in tensors.items() if name.endswith(SCALES)}
+    whole: dict[str, NDArray[Any]] = {}
+    for name, tensor in tensors.items():
+        if name.endswith(SCALES):
+            continue
+        scale = scales.pop(name + SCALES, None)
+        if scale is None:
+            whole[name] = tensor
+        elif tensor.ndim != 2 or scale.shape != tensor.shape[:1] or scale.dtype != np.float32:
+            raise ValueError(f"the scales of {name} are not those of its rows")
+        else:
+            whole[name] = tensor * scale[:, None]
+    if scales:
+        raise ValueError(f"there is no matrix to the scales {reprlib.repr(min(scales))}")
+    return whole
+
+
+def quantise(folder: Path, target: Path) -> Checkpoint:
+    """Writes a checkpoint anew with its matrices in 8 bits, to play from: no optimiser goes with it.
+
+    Raises CadenzaError where the checkpoint cannot be read, has 8 bits or no matrices of float32, and where
+    there is something at the target.
+    """
+    checkpoint = load_checkpoint(folder)
+    groups = {name: load_tensors(folder, checkpoint, name) for name in GROUPS if name in checkpoint.files}
+    if checkpoint.bits == 8:
+        raise CadenzaError(f"{folder}: its matrices are of 8 bits already")
+    small = packed(groups[PARAMETERS]) if PARAMETERS in groups else {}
+    if not any(name.endswith(SCALES) for name in small):
+        raise CadenzaError(f"{folder}: there are no matrices of float32 in it, so nothing would be smaller")
+    if target.exists():
+        raise CadenzaError(f"{target}: not written: there is something of that name")
+    check_writable(target)
+    save_checkpoint(target, replace(checkpoint, bits=8), {**groups, PARAMETERS: small})
+    return load_checkpoint(target)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cadenza.corpus import excerpt
-from cadenza.drafts import Draft, draft_around, draft_of
+from cadenza.drafts import Draft, draft_around, drafts_of
 from cadenza.engine.chooser import Side
 from cadenza.engine.constraints import Constraints
 from cadenza.engine.sampler import Sampling
@@ -52,9 +52,11 @@ __all__ = [
     "Wish",
     "accompany",
     "continue_",
+    "continue_takes",
     "expressed",
     "generate",
     "generate_after",
+    "generate_takes",
     "harmonise",
     "hear",
     "infill",
@@ -136,6 +138,22 @@ def generate(
     again, most notes of its first section do. Raises CadenzaError for a metre or tempo out of range, and for
     a form that the bars or the model do not fit.
     """
+    return generate_takes(wish, 1, tempo=tempo, metre=metre, form=form, model=model)[0]
+
+
+def generate_takes(
+    wish: Wish,
+    takes: int,
+    *,
+    tempo: float | None = None,
+    metre: tuple[int, int] = (4, 4),
+    form: Form | None = None,
+    model: Model | None = None,
+) -> list[Take]:
+    """Several takes of one piece from nothing, of the wish's seed and those after it: see `generate`.
+
+    Each is what `generate` makes of its seed; drawn together, they take less time.
+    """
     model = model or load_model()
     if wish.style is None:
         wish = replace(wish, style=next(iter(model.sequence_model.styles), None))
@@ -151,9 +169,10 @@ def generate(
     frame = Frame(empty, "metrical", 0, 0)
     bar = empty.bar_ticks(empty.time_signatures[0])
     if form is not None:
-        return _in_form(wish, form, model, frame)
+        seeds = range(wish.seed, wish.seed + takes)
+        return [_in_form(replace(wish, seed=seed), form, model, frame) for seed in seeds]
     plan = Plan(0, wish.bars * bar, LONGEST_BARS * bar, 0, 0)
-    return _take(wish, model, frame, None, plan)
+    return _takes(wish, model, frame, None, plan, takes=takes)
 
 
 def _in_form(wish: Wish, form: Form, model: Model, frame: Frame) -> Take:
@@ -189,12 +208,21 @@ def continue_(score: Score, wish: Wish, *, model: Model | None = None) -> Take:
     The added notes begin where the last note has ended, at the next bar line at the latest, and fill `bars`
     bars (after the rest of a bar that is under way). Raises CadenzaError for what `hear` refuses.
     """
+    return continue_takes(score, wish, 1, model=model)[0]
+
+
+def continue_takes(score: Score, wish: Wish, takes: int, *, model: Model | None = None) -> list[Take]:
+    """Several takes of a continuation, of the wish's seed and those after it: see `continue_`.
+
+    Each is what `continue_` makes of its seed; drawn together, they take less time.
+    """
     frame, prompt = hear(score)
     model = model or load_model()
     if wish.style is None:
         wish = replace(wish, style=likeliest_style(model.sequence_model, prompt))
-    take = _take(wish, model, frame, prompt, plan(frame.score, wish.bars))
-    return replace(take, score=replace(take.score, time_signatures=score.time_signatures))
+    taken = _takes(wish, model, frame, prompt, plan(frame.score, wish.bars), takes=takes)
+    signatures = score.time_signatures
+    return [replace(take, score=replace(take.score, time_signatures=signatures)) for take in taken]
 
 
 def generate_after(corpus: str, wish: Wish, *, model: Model | None = None) -> Take:
@@ -368,10 +396,17 @@ def likeliest_style(model: SequenceModel[Any, Any], prompt: EventSequence) -> st
     return max(model.styles, key=lambda style: model.log_probabilities(end, style)[1:].sum(), default=None)
 
 
-def _take(wish: Wish, model: Model, frame: Frame, prompt: EventSequence | None, plan: Plan) -> Take:
+def _takes(
+    wish: Wish, model: Model, frame: Frame, prompt: EventSequence | None, plan: Plan, *, takes: int
+) -> list[Take]:
     _check_style(wish, model)
-    draft = draft_of(wish, model, frame, prompt, plan)
-    return _taken(wish, model, draft, plan.begin if prompt is not None else 0)
+    seeds = range(wish.seed, wish.seed + takes)
+    begin = plan.begin if prompt is not None else 0
+    drafts = drafts_of(wish, model, frame, prompt, plan, seeds=seeds)
+    return [
+        _taken(replace(wish, seed=seed), model, draft, begin)
+        for seed, draft in zip(seeds, drafts, strict=True)
+    ]
 
 
 def _check_style(wish: Wish, model: Model) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from cadenza.engine.chooser import Drawn, Passage, Side, Span
 from cadenza.engine.generate import sequence_of, stream
 from cadenza.engine.steps import Row, joined, roll_of, stream_steps
+from cadenza.engine.together import Together
 from cadenza.engine.words import stream_words
 from cadenza.errors import CadenzaError
 from cadenza.parts import Surroundings
@@ -30,7 +31,7 @@ from cadenza.representation.events import (
 from cadenza.representation.pianoroll import KEYS, SILENT, PianoRoll, RollSequence, notes_of
 from cadenza.representation.tokens import Vocabulary, Voice
 from cadenza.score import SUSTAIN, Event, Notes, Score, Track, note_array
-from cadenza.sequence import FREE, EditModel, Places, SequenceModel, Setting
+from cadenza.sequence import FREE, EditModel, JointModel, Places, SequenceModel, Setting
 from cadenza.steering import Asked
 
 DEFAULT_VELOCITY: Final = 80
@@ -39,6 +40,9 @@ DEFAULT_VELOCITY: Final = 80
 HEARD: Final = 1024
 """Steps of a prompt that a model of piano rolls hears: 64 bars of sixteenths, far more than it learnt from at
 a time."""
+
+AT_ONCE: Final = 8
+"""Takes drawn in step, at most: each keeps the keys and values of a context, up to 3 MB."""
 
 HANDS: Final = 2
 """Voices of a piece from nothing, where the voices of a piece are written one after the other."""
@@ -83,6 +87,39 @@ def draft_of(wish: Wish, model: Model, frame: Frame, prompt: EventSequence | Non
     every = 0 if prompt is None else len(prompt)
     heard = min(every, model.context or every)
     return Draft(*add(frame, plan, drawn), heard, _cut(every, heard, "notes"), seconds)
+
+
+def drafts_of(
+    wish: Wish, model: Model, frame: Frame, prompt: EventSequence | None, plan: Plan, *, seeds: Sequence[int]
+) -> list[Draft]:
+    """What `draft_of` returns for each of several seeds; drawn in step where the model can."""
+    if len(seeds) == 1 or not isinstance(model.sequence_model, JointModel):
+        return [draft_of(replace(wish, seed=seed), model, frame, prompt, plan) for seed in seeds]
+    player = cast("JointModel[Any, Any]", model.sequence_model)
+    every = 0 if prompt is None else len(prompt)
+    heard = min(every, model.context or every)
+    passage = passage_of(wish, frame, prompt, plan)
+    drafts: list[Draft] = []
+    for i in range(0, len(seeds), AT_ONCE):
+        begun = time.perf_counter()
+        takes = _draw_in_step(wish, player, passage, seeds[i : i + AT_ONCE])
+        seconds = (time.perf_counter() - begun) / len(takes)
+        remarks = _cut(every, heard, "notes")
+        drafts += [Draft(*add(frame, plan, drawn), heard, remarks, seconds) for drawn in takes]
+    return drafts
+
+
+def _draw_in_step(
+    wish: Wish, model: JointModel[Any, Any], passage: Passage, seeds: Sequence[int]
+) -> list[list[Drawn]]:
+    """The notes of a passage for each of several seeds."""
+    takes: list[list[Drawn]] = [[] for _ in seeds]
+    together = Together[Any].begin(
+        model, passage, constraints=wish.constraints, sampling=wish.sampling, seeds=seeds
+    )
+    for take, note in together:
+        takes[take].append(note)
+    return takes
 
 
 def draft_around(
@@ -130,13 +167,18 @@ def _cut(every: int, most: int, things: str) -> tuple[str, ...]:
 
 def draw(wish: Wish, model: Model, frame: Frame, prompt: EventSequence | None, plan: Plan) -> Iterator[Drawn]:
     """The notes of a plan one after the other, as they are drawn."""
+    return _stream(wish, model.sequence_model, passage_of(wish, frame, prompt, plan))
+
+
+def passage_of(wish: Wish, frame: Frame, prompt: EventSequence | None, plan: Plan) -> Passage:
+    """What is to be drawn for a plan. Raises CadenzaError as `asking` does."""
     first, end, longest = _steps(frame, plan)
     if prompt is not None:
         first = max(first, int(prompt.onsets[-1]) + 1)
     places = places_in(frame, plan.end)
     span = Span(first, max(end, first + 1), longest - first)
     setting = FREE if wish.asked.is_nothing else asking(FREE, wish.asked, frame, plan)
-    return _stream(wish, model.sequence_model, Passage(span, places, prompt, setting, wish.style))
+    return Passage(span, places, prompt, setting, wish.style)
 
 
 def asking(setting: Setting, asked: Asked, frame: Frame, plan: Plan) -> Setting:

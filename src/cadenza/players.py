@@ -13,7 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cadenza.architecture import ComposerConfig, check_tensors, with_later_tensors
-from cadenza.checkpoint import OPENINGS, VOCABULARY, Checkpoint, Tensors, load_checkpoint, load_tensors
+from cadenza.checkpoint import (
+    GROUPS,
+    OPENINGS,
+    VOCABULARY,
+    Checkpoint,
+    Tensors,
+    load_checkpoint,
+    load_tensors,
+)
 from cadenza.engine.network import NumpyComposer
 from cadenza.errors import CadenzaError
 from cadenza.files import is_folder
@@ -30,9 +38,6 @@ WEIGHTS: Final = Path(__file__).parent / "weights"
 """The checkpoints that ship with the package, a folder each."""
 
 DEFAULT_MODEL: Final = "composer"
-
-GROUPS: Final = ("weights", OPENINGS, VOCABULARY)
-"""Groups of tensors that a model plays from."""
 
 
 @dataclass(frozen=True)
@@ -61,18 +66,24 @@ def model_folders() -> dict[str, Path]:
     return {path.parent.name: path.parent for path in sorted(WEIGHTS.glob("*/model.json"))}
 
 
-def load_model(name: str | Path = DEFAULT_MODEL) -> Model:
-    """A model by the name of a shipped checkpoint, or from a checkpoint folder.
-
-    Raises CadenzaError for an unknown name, for a damaged or older checkpoint, and where the model needs
-    packages that are not here.
-    """
+def find_model(name: str | Path) -> Path:
+    """The folder of a shipped checkpoint by its name, or of any. Raises CadenzaError where there is none."""
     shipped = model_folders()
     folder = shipped.get(str(name), Path(name))
     if not (name and is_folder(folder)):
         raise CadenzaError(
             f"no model {str(name)!r}: neither shipped ({', '.join(shipped)}) nor a checkpoint folder"
         )
+    return folder
+
+
+def load_model(name: str | Path = DEFAULT_MODEL) -> Model:
+    """A model by the name of a shipped checkpoint, or from a checkpoint folder.
+
+    Raises CadenzaError for an unknown name, for a damaged or older checkpoint, and where the model needs
+    packages that are not here.
+    """
+    folder = find_model(name)
     checkpoint = load_checkpoint(folder)
     if checkpoint.model not in MODELS:
         raise CadenzaError(f"{folder}: this version knows no model {reprlib.repr(checkpoint.model)}")

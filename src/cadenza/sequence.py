@@ -9,9 +9,9 @@ business: of events a row is a note, of piano rolls a step, and its fields are t
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,9 +22,14 @@ from cadenza.representation.edits import NOTHING, Known
 from cadenza.representation.events import EventSequence
 
 State = TypeVar("State")
+Joint = TypeVar("Joint")
 
 Choose = Callable[[int, NDArray[np.float32]], int]
 """Draws a symbol of a field from its logits (symbols,); -inf marks what cannot be drawn."""
+
+ChooseTogether = Callable[[int, NDArray[np.float32], NDArray[np.intp]], NDArray[np.intp]]
+"""Draws a symbol of a field for each of some takes, (drawn,), from their logits, (drawn, symbols), which it
+may write over; the last are their indices among the takes."""
 
 Places = Callable[[int], tuple[int, int]]
 """Position in the bar and length of the bar, in steps, of a step of the piece."""
@@ -99,3 +104,44 @@ class EditModel(SequenceModel[EventSequence, State]):
     @abstractmethod
     def tell(self, state: State, known: Known) -> None:
         """Takes elements that are known, and not drawn, into the state (see `representation.edits`)."""
+
+
+class JointModel(EditModel[State], Generic[State, Joint]):
+    """A model that draws several takes of one piece in step, which costs less than one after the other.
+
+    Each take is drawn as it is alone, but for the last bits of sums that may be added up in another order.
+    """
+
+    @abstractmethod
+    def fork(self, state: State, takes: int) -> Joint:
+        """So many takes that all go on from one state, which stays as it is."""
+
+    @abstractmethod
+    def step_together(self, joint: Joint, choose: ChooseTogether) -> NDArray[np.int64]:
+        """Draws the next row of every take and takes them in: (takes, fields). See `SequenceModel.step`.
+
+        A take that ended its piece is of no further use: see `keep`.
+        """
+
+    @abstractmethod
+    def tell_one(self, joint: Joint, take: int, known: Known) -> None:
+        """Takes what is known into one of the takes; see `EditModel.tell`."""
+
+    @property
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """What tells models of other sizes or weights apart."""
+
+    @abstractmethod
+    def arrays_of(self, joint: Joint) -> dict[str, NDArray[Any]]:
+        """Everything that was drawn so far has left behind, but for what the passage says."""
+
+    @abstractmethod
+    def joint_of(
+        self, arrays: Mapping[str, NDArray[Any]], style: str | None, places: Places, setting: Setting
+    ) -> Joint:
+        """The inverse of `arrays_of`. Raises LookupError or ValueError for arrays that are no such."""
+
+    @abstractmethod
+    def keep(self, joint: Joint, takes: NDArray[np.intp]) -> None:
+        """Goes on with some of the takes only, in the order given."""

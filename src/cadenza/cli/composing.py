@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -38,12 +39,12 @@ def continue_(
 
     [bold]cadenza continue in.mid --key "C minor" --range C2-C6 --temperature 0.9[/bold]
     """
-    from cadenza.compose import continue_
+    from cadenza.compose import continue_takes
 
-    def edit(score: Score, wish: Wish, model: Model) -> Take:
-        return continue_(score, wish, model=model)
+    def edit(score: Score, wish: Wish, model: Model) -> list[Take]:
+        return continue_takes(score, wish, options.takes, model=model)
 
-    _edit(prompt, out_file, options, options.wish(bars), edit)
+    _edit_in_takes(prompt, out_file, options, options.wish(bars), edit)
 
 
 @app.command()
@@ -85,12 +86,13 @@ def compose(
     writer = _Writer(out_file, options)
     model = compose.load_model(options.model)
 
-    def take(one: Wish) -> Take:
-        if corpus is not None:
-            return compose.generate_after(corpus, one, model=model)
-        return compose.generate(one, tempo=tempo, metre=signature, form=plan, model=model)
-
-    writer.compose(take, wish)
+    if corpus is not None:
+        each = _wishes(wish, options.takes)
+        writer.compose(compose.generate_after(corpus, one, model=model) for one in each)
+    else:
+        writer.compose(
+            compose.generate_takes(wish, options.takes, tempo=tempo, metre=signature, form=plan, model=model)
+        )
 
 
 @app.command()
@@ -197,7 +199,23 @@ def vary(
 def _edit(
     path: Path, out_file: Path, options: Composing, wish: Wish, edit: Callable[[Score, Wish, Model], Take]
 ) -> None:
-    """Reads a piece, edits it and writes the takes; errors name the file."""
+    """Reads a piece, edits it for one take after the other and writes them; errors name the file."""
+
+    def edits(score: Score, wish: Wish, model: Model) -> Iterator[Take]:
+        for one in _wishes(wish, options.takes):
+            yield named(path, partial(edit, score, one, model))
+
+    _edit_in_takes(path, out_file, options, wish, edits)
+
+
+def _edit_in_takes(
+    path: Path,
+    out_file: Path,
+    options: Composing,
+    wish: Wish,
+    edits: Callable[[Score, Wish, Model], Iterable[Take]],
+) -> None:
+    """The same by what returns all takes."""
     from cadenza import compose
     from cadenza.midi import read_midi
 
@@ -205,7 +223,12 @@ def _edit(
     named(path, lambda: compose.hear(score))
     writer = _Writer(out_file, options, path)
     model = compose.load_model(options.model)
-    writer.compose(lambda w: named(path, lambda: edit(score, w, model)), wish)
+    writer.compose(named(path, lambda: edits(score, wish, model)))
+
+
+def _wishes(wish: Wish, takes: int) -> Iterator[Wish]:
+    """The wish of each take."""
+    return (replace(wish, seed=wish.seed + i) for i in range(takes))
 
 
 def _metre(text: str) -> tuple[int, int]:
@@ -270,16 +293,16 @@ class _Writer:
             title = f"{path.stem}: {take.model}, seed {take.seed}"
             piano_roll(score, path.with_suffix(".png"), added=added, title=title)
 
-    def compose(self, take_of: Callable[[Wish], Take], wish: Wish) -> None:
-        """Draws and writes all takes or none, then says what there is."""
+    def compose(self, drawn: Iterable[Take]) -> None:
+        """Writes all takes or none, as they are drawn, then says what there is."""
         from cadenza.compose import expressed
 
         takes: list[dict[str, Any]] = []
         lines: list[str] = []
         remarks: dict[str, None] = {}
         with all_or_none():
-            for i, path in enumerate(self.paths):
-                take = expressed(take_of(replace(wish, seed=wish.seed + i)), self.expression)
+            for drawn_take, path in zip(drawn, self.paths, strict=True):
+                take = expressed(drawn_take, self.expression)
                 self.write(take, path)
                 files = [str(file) for file in self.files(path)]
                 takes.append(

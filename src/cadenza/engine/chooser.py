@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cadenza.engine.constraints import Constraints
-from cadenza.engine.sampler import Sampler
+from cadenza.engine.sampler import Sampler, Sampling, draw_together
 from cadenza.representation.edits import Fixed
 from cadenza.representation.events import DURATION, END, PITCH, SHIFT, EventSequence
 from cadenza.sequence import FREE, Places, Setting
@@ -107,22 +108,42 @@ class Chooser:
         """Whether the span may be left as it is."""
         return self.begun or self.full or self.span.may_end is not None
 
+    @property
+    def crowded(self) -> bool:
+        """Whether there can be onsets at which no key may be struck; else one can always be struck again."""
+        return self.constraints.limits or self.passage.single or len(self.fixed) > 0
+
     def __call__(self, field_index: int, logits: NDArray[np.float32]) -> int:
         logits = logits.copy()
+        self.mask(field_index, logits)
         if field_index == 0:
             symbol = self._shift(logits)
-            self.onset_next = self.span.end if symbol == END else self.onset + SHIFT.values[symbol]
-            return symbol
-        if field_index == 1:
-            if self.onset_next < self.span.end:  # what lies beyond is not taken
-                logits[~self._open_keys(self.onset_next)] = -np.inf
-            self.pitch_next = self.sampler.draw(logits, self.recent)
-            return self.pitch_next
-        if field_index == 2:
-            logits[min(self.too_long, _durations_within(self._room())) :] = -np.inf
-        return self.sampler.draw(logits, strictness=LENIENT)
+        elif field_index == 1:
+            symbol = self.sampler.draw(logits, self.recent)
+        else:
+            symbol = self.sampler.draw(logits, strictness=LENIENT)
+        self.chosen(field_index, symbol)
+        return symbol
 
-    def _shift(self, logits: NDArray[np.float32]) -> int:
+    def mask(self, field_index: int, logits: NDArray[np.float32]) -> None:
+        """Masks what may not be drawn, in place; of shifts not yet those to where no key is free."""
+        if field_index == 0:
+            self._mask_shifts(logits)
+        elif field_index == 1:
+            # What is drawn beyond the span is dropped: there, no key needs to be free.
+            inside = self.onset_next < self.span.end
+            logits[~(self._open_keys(self.onset_next) if inside else self.constraints.pitches)] = -np.inf
+        elif field_index == 2:
+            logits[min(self.too_long, _durations_within(self._room())) :] = -np.inf
+
+    def chosen(self, field_index: int, symbol: int) -> None:
+        """Takes note of what was drawn."""
+        if field_index == 0:
+            self.onset_next = self.span.end if symbol == END else self.onset + SHIFT.values[symbol]
+        elif field_index == 1:
+            self.pitch_next = symbol
+
+    def _mask_shifts(self, logits: NDArray[np.float32]) -> None:
         if self.span.may_end is None or not self.begun or self.onset < self.span.may_end:
             logits[END] = -np.inf
         if not self.begun:
@@ -133,8 +154,15 @@ class Chooser:
             )
             inside = wanted & (onsets < self.span.end)
             logits[:END][~(inside if inside.any() else wanted)] = -np.inf
-        if self.pitch >= 0 and not self._open_keys(self.onset)[self.pitch + 1 :].any():
+        if self.pitch >= 0 and not self.goes_on_up():
             logits[0] = -np.inf
+
+    def goes_on_up(self) -> bool:
+        """Whether a key above the last one may be struck at its onset."""
+        return bool(self._open_keys(self.onset)[self.pitch + 1 :].any())
+
+    def _shift(self, logits: NDArray[np.float32]) -> int:
+        """Draws from masked logits until there is room."""
         while np.isfinite(logits).any():
             symbol = self.sampler.draw(logits, strictness=LENIENT)
             if symbol == END or self._has_room(symbol):
@@ -145,8 +173,8 @@ class Chooser:
 
     def _has_room(self, shift: int) -> bool:
         """Whether a note fits at the onset that a shift leads to; beyond the span nothing needs to."""
-        if not (self.constraints.limits or self.passage.single or len(self.fixed)):
-            return True  # some allowed key can always be struck again
+        if not self.crowded:
+            return True
         onset = self.onset + SHIFT.values[shift]
         if (shift == 0 and self.pitch >= 0) or onset >= self.span.end:
             return True
@@ -192,6 +220,91 @@ class Chooser:
         self.until[row[1]] = self.onset + DURATION.values[row[2]]
         self.recent.append(row[1])
         return Drawn(row, self.onset, self.passage.places(self.onset))
+
+
+class Choosers:
+    """The choosers of several takes of one passage, which draw in step; each as it would alone."""
+
+    def __init__(
+        self, sampling: Sampling, seeds: Sequence[int], constraints: Constraints, passage: Passage
+    ) -> None:
+        self.sampling, self.constraints = sampling, constraints
+        self.each: list[Chooser] = [Chooser(Sampler(sampling, seed), constraints, passage) for seed in seeds]
+        self._allowed = constraints.pitches
+        self._highest = int(np.flatnonzero(self._allowed)[-1])
+        self._crowded = any(chooser.crowded for chooser in self.each)
+        self._plain = False
+        """Whether all that draw a row have begun, and none is crowded."""
+        self._share()
+
+    def __call__(
+        self, field_index: int, logits: NDArray[np.float32], takes: NDArray[np.intp]
+    ) -> NDArray[np.intp]:
+        """See `sequence.ChooseTogether`."""
+        drawing = self.each if len(takes) == len(self.each) else self._chosen(takes)
+        if field_index == 0:
+            self._plain = not self._crowded and all(chooser.begun for chooser in drawing)
+            if not self._plain:  # where there may be no room a shift may be drawn more than once
+                pairs = zip(drawing, logits, strict=True)
+                return np.array([chooser(field_index, own) for chooser, own in pairs], np.intp)
+        if self._plain:
+            self._mask(field_index, logits, drawing, takes)
+        else:
+            for chooser, own in zip(drawing, logits, strict=True):
+                chooser.mask(field_index, own)
+        is_pitch = field_index == 1
+        symbols = draw_together(
+            [chooser.sampler for chooser in drawing],
+            logits,
+            [chooser.recent for chooser in drawing] if is_pitch else [()] * len(drawing),
+            1.0 if is_pitch else LENIENT,
+        )
+        if field_index < 2:
+            for chooser, symbol in zip(drawing, symbols.tolist(), strict=True):
+                chooser.chosen(field_index, symbol)
+        return symbols
+
+    def _mask(
+        self,
+        field_index: int,
+        logits: NDArray[np.float32],
+        drawing: list[Chooser],
+        takes: NDArray[np.intp],
+    ) -> None:
+        """What `Chooser.mask` does for each that has begun and is not crowded, in fewer calls."""
+        if field_index == 0:
+            may_end = drawing[0].span.may_end
+            held = self._until[takes, self._highest].tolist()
+            for chooser, own, until in zip(drawing, logits, held, strict=True):
+                if may_end is None or chooser.onset < may_end:
+                    own[END] = -np.inf
+                # Nearly always the highest key is free, and need not be looked for.
+                above = chooser.pitch < self._highest and until <= chooser.onset
+                if not (above or chooser.goes_on_up()):
+                    own[0] = -np.inf
+        elif field_index == 1:
+            free = self._allowed & (
+                self._until[takes] <= np.array([[chooser.onset_next] for chooser in drawing])
+            )
+            free[~free.any(1)] = self._allowed
+            np.copyto(logits, -np.inf, where=~free)
+        elif field_index == 2:
+            logits[:, drawing[0].too_long :] = -np.inf
+
+    def _chosen(self, takes: NDArray[np.intp]) -> list[Chooser]:
+        indices: list[int] = takes.tolist()
+        return [self.each[take] for take in indices]
+
+    def _share(self) -> None:
+        """Lays out side by side what the choosers know of held keys: (takes, 88)."""
+        self._until = np.array([chooser.until for chooser in self.each])
+        for chooser, until in zip(self.each, self._until, strict=True):
+            chooser.until = until
+
+    def keep(self, takes: NDArray[np.intp]) -> None:
+        """Goes on with some of the takes only."""
+        self.each = self._chosen(takes)
+        self._share()
 
 
 def _durations_within(steps: int) -> int:

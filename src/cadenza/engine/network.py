@@ -12,13 +12,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cadenza.architecture import BAR_UNIT, ComposerConfig, rotary_frequencies, style_index
+from cadenza.engine.cache import Array, Cache, JointCache
 from cadenza.representation.conditions import CONDITIONS, NO_CHORDS
 from cadenza.representation.edits import (
     AFTER,
@@ -33,9 +35,8 @@ from cadenza.representation.edits import (
     index_of,
 )
 from cadenza.representation.events import END, FIELDS, NO_POSITION, SHIFT, STEPS_PER_QUARTER, EventSequence
-from cadenza.sequence import FREE, Choose, EditModel, Places, Setting
+from cadenza.sequence import FREE, Choose, ChooseTogether, JointModel, Places, Setting
 
-Array = NDArray[np.float32]
 Steps = NDArray[np.integer] | int
 """Of several notes (notes,), or of one."""
 
@@ -43,6 +44,9 @@ EPSILON: Final = 1e-6
 CHUNK: Final = 256
 """Notes scored in one pass."""
 HIGHEST_PITCH: Final = FIELDS[1].size - 1
+KEYS: Final = np.arange(FIELDS[1].size)
+STEPS_OF_SHIFTS: Final = np.append(SHIFT.table, 0)
+"""By symbol, END among them."""
 
 
 def norm(x: Array) -> Array:
@@ -53,6 +57,21 @@ def norm(x: Array) -> Array:
 def norm_one(x: Array) -> Array:
     """The same for one vector (width,), in a third of the time."""
     return x / math.sqrt(float(x.dot(x)) / len(x) + EPSILON)
+
+
+def norm_few(x: Array) -> Array:
+    """The same for each of a few vectors (takes, width), as `norm_one` computes it to the bit."""
+    roots = [math.sqrt(square / x.shape[1] + EPSILON) for square in np.vecdot(x, x).tolist()]
+    return x / np.array(roots, np.float32)[:, None]
+
+
+def times_few(x: Array, matrix: Array) -> Array:
+    """x @ matrix for a few vectors (takes, in), to the bit as each by itself.
+
+    One product of matrices would first copy `matrix` into another order, which takes as long as four products
+    with a vector where the library has no kernel of its own for few rows, as OpenBLAS without AVX-512.
+    """
+    return np.matmul(x[:, None], matrix)[:, 0]
 
 
 def normalise_and_turn(queries_keys: Array, turns: NDArray[np.complex64]) -> None:
@@ -102,6 +121,14 @@ def feed_forward_one(x: Array, up: Array, down: Array) -> Array:
     return hidden.dot(down)
 
 
+def feed_forward_few(x: Array, up: Array, down: Array) -> Array:
+    """The same for a few vectors (takes, width)."""
+    hidden = times_few(norm_few(x), up)
+    np.maximum(hidden, 0, out=hidden)
+    hidden *= hidden
+    return times_few(hidden, down)
+
+
 def turn_tables() -> list[NDArray[np.complex64]]:
     """Rotations by onset in steps, by index and by pitch: each (period, pairs of its own), then they repeat.
 
@@ -126,46 +153,6 @@ def log_softmax(x: Array) -> NDArray[np.float64]:
 
 
 @dataclass
-class Cache:
-    """Keys and values of a layer's last notes.
-
-    keys: (heads, 32, capacity), values: (heads, capacity, 32), filled up to `filled`. Keys are columns, since
-    both products of attention then run along memory. The capacity grows as notes come, to less than twice
-    the reach while they come one by one, so a short piece takes little memory.
-    """
-
-    reach: int
-    keys: Array
-    values: Array
-    filled: int = 0
-
-    def take(self, keys: Array, values: Array) -> tuple[Array, Array]:
-        """Adds keys and values (heads, notes, 32).
-
-        Returns those that the first of these notes sees and theirs: (heads, 32, seen), (heads, seen, 32).
-        """
-        notes = keys.shape[1]
-        if self.filled + notes > self.values.shape[1]:
-            self._make_room(notes)
-        begin, end = self.filled, self.filled + notes
-        self.keys[:, :, begin:end] = keys.swapaxes(1, 2)
-        self.values[:, begin:end] = values
-        self.filled = end
-        first = max(0, begin + 1 - self.reach)
-        return self.keys[:, :, first:end], self.values[:, first:end]
-
-    def _make_room(self, notes: int) -> None:
-        """Moves what later notes can see to the front of a new room, with space for `notes` at least."""
-        keep = min(self.filled, self.reach - 1)
-        old = slice(self.filled - keep, self.filled)
-        heads, capacity, size = len(self.values), keep + max(keep, notes), self.values.shape[2]
-        keys = np.empty((heads, size, capacity), np.float32)
-        values = np.empty((heads, capacity, size), np.float32)
-        keys[:, :, :keep], values[:, :keep] = self.keys[:, :, old], self.values[:, old]
-        self.keys, self.values, self.filled = keys, values, keep
-
-
-@dataclass
 class ComposerState:
     """Everything that the notes so far have left behind; `step` changes it in place.
 
@@ -185,6 +172,34 @@ class ComposerState:
     setting: Setting
     fixed: Fixed
     asked: Array
+
+
+@dataclass
+class JointState:
+    """What the notes so far of several takes have left behind; see `ComposerState`.
+
+    caches: one a layer. counts, onsets, pitches, pedals: (takes,). known: (takes, width). What all takes have
+    in common stands in `shared`, the state that they go on from.
+    """
+
+    caches: list[JointCache]
+    counts: NDArray[np.int64]
+    known: Array
+    onsets: NDArray[np.int64]
+    pitches: NDArray[np.int64]
+    pedals: NDArray[np.int64]
+    shared: ComposerState
+
+
+COUNTED: Final = ("counts", "onsets", "pitches", "pedals")
+"""Fields of a `JointState` that hold a number for each take."""
+
+
+def _checked(array: NDArray[Any], kind: type[np.generic], shape: tuple[int, ...]) -> NDArray[Any]:
+    """A copy of an array that was read. Raises ValueError where it is of another type or shape."""
+    if array.dtype != kind or array.shape != shape:
+        raise ValueError(f"an array is of type {array.dtype} and shape {array.shape}, not {shape}")
+    return array.copy()
 
 
 @dataclass(frozen=True)
@@ -208,8 +223,12 @@ class _Head:
         """The same for one vector."""
         return feed_forward_one(known, self.hidden, self.logits) + self.bias
 
+    def few(self, known: Array) -> Array:
+        """The same for a few vectors."""
+        return feed_forward_few(known, self.hidden, self.logits) + self.bias
 
-class NumpyComposer(EditModel[ComposerState]):
+
+class NumpyComposer(JointModel[ComposerState, JointState]):
     """A composer that plays."""
 
     def __init__(self, config: ComposerConfig, weights: Mapping[str, Array]) -> None:
@@ -315,6 +334,25 @@ class NumpyComposer(EditModel[ComposerState]):
             x += feed_forward_one(x, block.up, block.down)
         return norm_one(x)
 
+    def _read_few(self, state: JointState, x: Array, turns: NDArray[np.complex64]) -> Array:
+        """The same for one note of each take, x (takes, width) and turns (takes, pairs); x is overwritten."""
+        takes, heads = len(x), self.config.heads
+        every_turn = np.empty((takes, 2, heads, turns.shape[1]), np.complex64)
+        every_turn[:] = turns[:, None, None]
+        for block, cache in zip(self._blocks, state.caches, strict=True):
+            qkv = times_few(norm_few(x), block.query_key_value).reshape(takes, 3, heads, -1)
+            normalise_and_turn(qkv[:, :2], every_turn)
+            keys, values, seen = cache.take(qkv[:, 1], qkv[:, 2])
+            weights: Array = qkv[:, 0, :, None] @ keys
+            np.exp(weights, out=weights)
+            if seen is not None:
+                weights *= seen[:, None, None]
+            mixed: Array = np.matmul(weights, values, dtype=np.float32)
+            mixed /= np.add.reduce(weights, axis=-1, keepdims=True)
+            x += times_few(mixed.reshape(takes, -1), block.out)
+            x += feed_forward_few(x, block.up, block.down)
+        return norm_few(x)
+
     # --- SequenceModel --------------------------------------------------------------------------------------
 
     def start(
@@ -339,10 +377,14 @@ class NumpyComposer(EditModel[ComposerState]):
 
     def _asked_now(self, state: ComposerState) -> Array:
         """What is added to an input after the last drawn note for what is asked: (width,)."""
+        return self._asked_at(state, state.onset)
+
+    def _asked_at(self, state: ComposerState, onset: int) -> Array:
+        """The same after a drawn note at an onset."""
         chords = state.setting.chords
         if chords is NO_CHORDS:
             return state.asked
-        now = np.array([state.onset])
+        now = np.array([onset])
         return state.asked + self._chord[chords.at(now)[0]] + self._next_chord[chords.after(now)[0]]
 
     def _read_after(self, state: ComposerState) -> None:
@@ -456,6 +498,143 @@ class NumpyComposer(EditModel[ComposerState]):
             x += self._asked_now(state)
         state.known = self._read_one(state, x, self._turns(state.onset, state.count, state.pitch))
         state.count += 1
+
+    # --- JointModel -----------------------------------------------------------------------------------------
+
+    def fork(self, state: ComposerState, takes: int) -> JointState:
+        """See `JointModel.fork`."""
+
+        def each(value: int) -> NDArray[np.int64]:
+            return np.full(takes, value, np.int64)
+
+        return JointState(
+            caches=[JointCache.of(cache, takes) for cache in state.caches],
+            counts=each(state.count),
+            known=np.stack([state.known] * takes),
+            onsets=each(state.onset),
+            pitches=each(state.pitch),
+            pedals=each(state.pedal),
+            shared=state,
+        )
+
+    def keep(self, joint: JointState, takes: NDArray[np.intp]) -> None:
+        """See `JointModel.keep`."""
+        for cache in joint.caches:
+            cache.keep(takes)
+        joint.counts, joint.known = joint.counts[takes], joint.known[takes]
+        joint.onsets, joint.pitches = joint.onsets[takes], joint.pitches[takes]
+        joint.pedals = joint.pedals[takes]
+
+    @property
+    def fingerprint(self) -> str:
+        """See `JointModel.fingerprint`."""
+        digest = sha256(repr(self.config).encode())
+        digest.update(self._embedding.tobytes())
+        for block in self._blocks:
+            digest.update(block.query_key_value.tobytes())
+        return digest.hexdigest()
+
+    def arrays_of(self, joint: JointState) -> dict[str, NDArray[Any]]:
+        """See `JointModel.arrays_of`."""
+        arrays: dict[str, NDArray[Any]] = {name: getattr(joint, name) for name in ("known", *COUNTED)}
+        for i, cache in enumerate(joint.caches):
+            arrays |= {f"{name}.{i}": array for name, array in cache.arrays().items()}
+        return arrays
+
+    def joint_of(
+        self, arrays: Mapping[str, NDArray[Any]], style: str | None, places: Places, setting: Setting
+    ) -> JointState:
+        """See `JointModel.joint_of`."""
+        shared = self._empty_state(style, places, setting)
+        takes = len(arrays["known"])
+        heads, size = self.config.heads, self.config.width // self.config.heads
+        caches: list[JointCache] = []
+        for i, cache in enumerate(shared.caches):
+            capacity = arrays[f"values.{i}"].shape[2:3]
+            keys = _checked(arrays[f"keys.{i}"], np.float32, (takes, heads, size, *capacity))
+            values = _checked(arrays[f"values.{i}"], np.float32, (takes, heads, *capacity, size))
+            filled = _checked(arrays[f"filled.{i}"], np.int64, (takes,))
+            if (filled < 0).any() or (filled > capacity).any():
+                raise ValueError("a cache is filled beyond its size")
+            caches.append(JointCache(cache.reach, keys, values, filled))
+        counted = {name: _checked(arrays[name], np.int64, (takes,)) for name in COUNTED}
+        for name, least, most in (("pitches", -1, HIGHEST_PITCH), ("pedals", 0, FIELDS[4].size - 1)):
+            if (counted[name] < least).any() or (counted[name] > most).any():
+                raise ValueError(f"its {name} are none")
+        known = _checked(arrays["known"], np.float32, (takes, self.config.width))
+        return JointState(caches=caches, known=known, shared=shared, **counted)
+
+    def tell_one(self, joint: JointState, take: int, known: Known) -> None:
+        """See `JointModel.tell_one`."""
+        if not len(known):
+            return
+        caches = [cache.one(take, len(known)) for cache in joint.caches]
+        alone = replace(
+            joint.shared, caches=caches, count=int(joint.counts[take]), onset=int(joint.onsets[take])
+        )
+        self.tell(alone, known)
+        joint.known[take] = alone.known
+        for cache, told in zip(joint.caches, caches, strict=True):
+            cache.set_filled(take, told.filled)
+
+    def step_together(self, joint: JointState, choose: ChooseTogether) -> NDArray[np.int64]:
+        """See `JointModel.step_together`."""
+        shared, known = joint.shared, joint.known
+        takes = drawn = np.arange(len(known))
+        rows = np.zeros((len(takes), len(FIELDS)), np.int64)
+        places: list[tuple[int, int]] = []
+        within = np.zeros(len(takes), bool)
+        some_within = False
+        if len(shared.fixed):
+            known = known + self._ahead[shared.fixed.ahead(joint.onsets, self.look_ahead)]
+        for i, head in enumerate(self._heads):
+            if i == len(FIELDS) - 1 and some_within:
+                rows[within, i] = joint.pedals[within]
+                drawn = drawn[~within[drawn]]
+            if not len(drawn):
+                break
+            logits = head.few(known if len(drawn) == len(takes) else known[drawn])
+            if i == 0:
+                logits[joint.pitches == HIGHEST_PITCH, 0] = -np.inf
+            elif i == 1 and some_within:
+                not_above = joint.pitches[drawn, None] >= KEYS
+                logits[not_above & within[drawn, None]] = -np.inf
+            symbols = choose(i, logits, drawn)
+            rows[drawn, i] = symbols
+            if i == 0:
+                drawn = takes[symbols != END]
+                within = (symbols == 0) & (joint.pitches >= 0)
+                some_within = bool(within.any())
+                onsets = (joint.onsets + STEPS_OF_SHIFTS[symbols]).tolist()
+                places = [shared.places(onset) for onset in onsets]
+                known = self._led_to(known, shared, onsets, places)
+            if i < len(self._chosen):
+                known = known + self._chosen[i][rows[:, i]]
+        self._take_few(joint, rows, np.array(places, np.int64))
+        return rows
+
+    def _led_to(
+        self, known: Array, state: ComposerState, onsets: list[int], places: list[tuple[int, int]]
+    ) -> Array:
+        """What is known once shifts lead takes to onsets: (takes, width)."""
+        known = known + self._chosen_position[[position for position, _ in places]]
+        if state.setting is not FREE:
+            for take, onset in enumerate(onsets):
+                known[take] += self._there(state, onset)
+        return known
+
+    def _take_few(self, joint: JointState, rows: NDArray[np.int64], places: NDArray[np.int64]) -> None:
+        """Makes drawn rows the last of the takes."""
+        joint.onsets = joint.onsets + STEPS_OF_SHIFTS[rows[:, 0]]
+        joint.pitches, joint.pedals = rows[:, 1], rows[:, 4]
+        x = self._embed(rows, places, joint.shared.style)
+        if joint.shared.setting is not FREE:
+            x += [self._asked_at(joint.shared, onset) for onset in joint.onsets.tolist()]
+        turns = self._turns(joint.onsets, joint.counts, joint.pitches)
+        joint.known = self._read_few(joint, x, turns)
+        joint.counts = joint.counts + 1
+
+    # --- Likelihood -----------------------------------------------------------------------------------------
 
     def log_probabilities(self, sequence: EventSequence, style: str | None) -> NDArray[np.float64]:
         """See `SequenceModel.log_probabilities`.
