@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 
 from cadenza.corpus import excerpt
-from cadenza.drafts import draft_of
+from cadenza.drafts import Listener, draft_of
 from cadenza.engine.constraints import Constraints
 from cadenza.engine.sampler import Sampling
 from cadenza.errors import CadenzaError
@@ -26,6 +26,7 @@ from cadenza.sequence import SequenceModel
 __all__ = [
     "DEFAULT_MODEL",
     "Constraints",
+    "Listener",
     "Model",
     "Plan",
     "Sampling",
@@ -89,10 +90,11 @@ def generate(
     tempo: float | None = None,
     metre: tuple[int, int] = (4, 4),
     model: Model | None = None,
+    listen: Listener | None = None,
 ) -> Take:
     """Composes from nothing, in a metre, at a tempo in quarter notes a minute (by default the style's).
 
-    Without a style, in the model's first. Raises CadenzaError for a metre or tempo out of range.
+    Without a style, in the model's first. `listen` is told the notes as they are drawn. Raises CadenzaError for a metre or tempo out of range.
     """
     model = model or load_model()
     if wish.style is None:
@@ -109,20 +111,30 @@ def generate(
     frame = Frame(empty, "metrical", 0, 0)
     bar = empty.bar_ticks(empty.time_signatures[0])
     plan = Plan(0, wish.bars * bar, LONGEST_BARS * bar, 0, 0)
-    return _take(wish, model, frame, None, plan)
+    return _take(wish, model, frame, None, plan, listen)
 
 
-def continue_(score: Score, wish: Wish, *, model: Model | None = None) -> Take:
+def continue_(
+    score: Score,
+    wish: Wish,
+    *,
+    begin: int | None = None,
+    model: Model | None = None,
+    listen: Listener | None = None,
+) -> Take:
     """Composes what comes after a score, which comes back untouched.
 
-    The added notes begin where the last note has ended, at the next bar line at the latest, and fill `bars`
-    bars (after the rest of a bar that is under way). Raises CadenzaError for what `hear` refuses.
+    The added notes begin at the tick `begin`, by default where the last note has ended, at the next bar line at
+    the latest, and fill `bars` bars (after the rest of a bar that is under way). `listen` is told them as they
+    are drawn. Raises CadenzaError for what `hear` refuses, and where a note begins at `begin` or later.
     """
     frame, prompt = hear(score)
     model = model or load_model()
     if wish.style is None:
         wish = replace(wish, style=likeliest_style(model.sequence_model, prompt))
-    take = _take(wish, model, frame, prompt, plan(frame.score, wish.bars))
+    if begin is not None and begin <= int(playable(score)["start"].max()):
+        raise CadenzaError(f"notes can only be added after the last of the prompt, not at tick {begin}")
+    take = _take(wish, model, frame, prompt, plan(frame.score, wish.bars, begin), listen)
     return replace(take, score=replace(take.score, time_signatures=score.time_signatures))
 
 
@@ -178,11 +190,18 @@ def likeliest_style(model: SequenceModel[Any, Any], prompt: EventSequence) -> st
     return max(model.styles, key=lambda style: model.log_probabilities(end, style)[1:].sum(), default=None)
 
 
-def _take(wish: Wish, model: Model, frame: Frame, prompt: EventSequence | None, plan: Plan) -> Take:
+def _take(
+    wish: Wish,
+    model: Model,
+    frame: Frame,
+    prompt: EventSequence | None,
+    plan: Plan,
+    listen: Listener | None,
+) -> Take:
     styles = model.sequence_model.styles
     if wish.style is not None and wish.style not in styles:
         raise CadenzaError(f"no style {wish.style!r}: this model knows {', '.join(styles) or 'no styles'}")
-    draft = draft_of(wish, model, frame, prompt, plan)
+    draft = draft_of(wish, model, frame, prompt, plan, listen)
     return Take(
         score=draft.score,
         prompt_end=plan.begin if prompt is not None else 0,

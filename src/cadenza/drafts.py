@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,16 @@ HANDS: Final = 2
 """Voices of a piece from nothing, where the voices of a piece are written one after the other."""
 
 
+TOLD_EVERY: Final = 4
+"""Steps or tokens after which a listener is told of the notes that they make."""
+
+Listener = Callable[[Notes], None]
+"""Is told the notes of a draft, in ticks, while they are drawn. Of notes with one onset and pitch the one that is
+told last holds; what the draft says in the end holds before all of them. What it raises ends the drawing."""
+
+T = TypeVar("T")
+
+
 @dataclass(frozen=True)
 class Draft:
     """What a model wrote."""
@@ -50,27 +60,58 @@ class Draft:
     """Spent on drawing."""
 
 
-def draft_of(wish: Wish, model: Model, frame: Frame, prompt: EventSequence | None, plan: Plan) -> Draft:
-    """What a model writes into a plan; without a prompt, from nothing."""
+def draft_of(
+    wish: Wish,
+    model: Model,
+    frame: Frame,
+    prompt: EventSequence | None,
+    plan: Plan,
+    listen: Listener | None = None,
+) -> Draft:
+    """What a model writes into a plan; without a prompt, from nothing. A listener hears it come."""
     begun = time.perf_counter()
     if isinstance(model.form, PianoRoll):
         stretch = stretch_of(wish, model, model.form, frame.score, plan, continues=prompt is not None)
-        rows = list(draw_steps(wish, model, stretch))
+        rows = _overheard(
+            draw_steps(wish, model, stretch), listen, lambda rows: add_steps(frame.score, plan, stretch, rows)
+        )
         seconds = time.perf_counter() - begun
         heard = 0 if stretch.prompt is None else len(notes_of(stretch.prompt))
         remarks = () if stretch.prompt is None else _cut(stretch.span.begin, HEARD, "steps")
         return Draft(*add_steps(frame.score, plan, stretch, rows), heard, remarks, seconds)
     if isinstance(model.form, Vocabulary):
         text = text_of(model, model.form, frame.score, plan, continues=prompt is not None)
-        tokens = list(draw_tokens(wish, model, text))
+        tokens = _overheard(
+            draw_tokens(wish, model, text), listen, lambda drawn: add_tokens(frame.score, plan, text, drawn)
+        )
         seconds = time.perf_counter() - begun
         heard = sum(len(n) for voice in text.voices for n in text.vocabulary.form.notes(voice.words))
         return Draft(*add_tokens(frame.score, plan, text, tokens), heard, text.remarks, seconds)
-    drawn = list(draw(wish, model, frame, prompt, plan))
+    drawn: list[Drawn] = []
+    for note in draw(wish, model, frame, prompt, plan):
+        drawn.append(note)
+        if listen:
+            listen(within(events.notes_in(frame, sequence_of([note], frame.grid), plan.channel), plan))
     seconds = time.perf_counter() - begun
     every = 0 if prompt is None else len(prompt)
     heard = min(every, model.context or every)
     return Draft(*add(frame, plan, drawn), heard, _cut(every, heard, "notes"), seconds)
+
+
+def _overheard(
+    drawn: Iterator[T], listen: Listener | None, added: Callable[[list[T]], tuple[Score, Notes]]
+) -> list[T]:
+    """All that is drawn. A listener is told every few steps or tokens what notes they make so far."""
+    every: list[T] = []
+    told: dict[tuple[int, int], int] = {}
+    for symbol in drawn:
+        every.append(symbol)
+        if listen and len(every) % TOLD_EVERY == 0:
+            _, notes = added(every)
+            ends = {(n["start"].item(), n["pitch"].item()): n["end"].item() for n in notes}
+            listen(notes[np.array([told.get(at) != end for at, end in ends.items()], bool)])
+            told = ends
+    return every
 
 
 def _cut(every: int, most: int, things: str) -> tuple[str, ...]:
