@@ -466,7 +466,9 @@ def studio(
     host: Annotated[
         str, typer.Option(help="Address to serve at; 0.0.0.0 lets the whole network in.")
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to serve at; 0: any that is free.")] = 8711,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port to serve at; 0: any that is free.")
+    ] = 8711,
     model: ModelName = "composer",
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open it in the browser.")] = True,
 ) -> None:

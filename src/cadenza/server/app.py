@@ -68,7 +68,8 @@ class JobRequest(BaseModel):
         constraints = Constraints.parse(self.key, self.pitch_range)
         sampling = Sampling(self.temperature)
         return [
-            Wish(self.bars, self.seed + number, self.style, constraints, sampling) for number in range(self.takes)
+            Wish(self.bars, self.seed + number, self.style, constraints, sampling)
+            for number in range(self.takes)
         ]
 
 
@@ -80,10 +81,9 @@ class JobAccepted(BaseModel):
     """Jobs that come first."""
 
 
-def create_app(host: str = "127.0.0.1", model: str = compose.DEFAULT_MODEL) -> FastAPI:
+def create_app(host: str, model: str, jobs: Jobs) -> FastAPI:
     """The studio's server, for requests to a host; `model` is the one that is offered first."""
     models = (model, *(name for name in compose.model_folders() if name != model))
-    jobs = Jobs()
     rendering = asyncio.Semaphore(1)
     load = lru_cache(LOADED)(compose.load_model)
 
@@ -92,7 +92,6 @@ def create_app(host: str = "127.0.0.1", model: str = compose.DEFAULT_MODEL) -> F
         # So that neither the first note nor the first sound has to wait.
         threading.Thread(target=_warm, args=(load, model), daemon=True).start()
         yield
-        jobs.close()
 
     app = FastAPI(
         title="Cadenza studio",
@@ -124,7 +123,8 @@ def create_app(host: str = "127.0.0.1", model: str = compose.DEFAULT_MODEL) -> F
         """Operations and models, and what keeps each model from each operation."""
         return {
             "operations": [
-                {"name": name, "title": o.title, "hint": o.hint, "needs": o.needs} for name, o in OPERATIONS.items()
+                {"name": name, "title": o.title, "hint": o.hint, "needs": o.needs}
+                for name, o in OPERATIONS.items()
             ],
             "models": [vars(ability) for ability in abilities(models)],
             "most_bars": MOST_BARS,
@@ -188,7 +188,9 @@ def create_app(host: str = "127.0.0.1", model: str = compose.DEFAULT_MODEL) -> F
         index = int(np.searchsorted(piano.pitches, pitch))
         samples = piano.samples[:, :, piano.offsets[index] : piano.offsets[index + 1]]
         data = samples.astype("<i2").tobytes()
-        return Response(data, media_type="application/octet-stream", headers={"Cache-Control": "max-age=86400"})
+        return Response(
+            data, media_type="application/octet-stream", headers={"Cache-Control": "max-age=86400"}
+        )
 
     app.mount("/", StaticFiles(directory=PAGES, html=True))
     return app

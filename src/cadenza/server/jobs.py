@@ -52,6 +52,8 @@ class Job:
 
     def append(self, kind: str, what: dict[str, Any], *, last: bool = False) -> None:
         """Adds an event and wakes those who listen. Only in the thread of the event loop."""
+        if self.over:
+            return
         self.events.append((kind, what))
         self.over |= last
         self.changed.set()
@@ -107,9 +109,10 @@ class Jobs:
             asyncio.get_running_loop().call_later(ALONE, self._leave_alone, job)
 
     def close(self) -> None:
-        """Cancels everything."""
+        """Cancels everything, and ends what is listened to. Only in the thread of the event loop."""
         for job in self._jobs.values():
             job.cancelled.set()
+            job.append("cancelled", {}, last=True)
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     def _leave_alone(self, job: Job) -> None:

@@ -20,9 +20,7 @@ MOST_NOTES: Final = 100_000
 LAST_TICK: Final = 2**31 - 1
 
 Tick = Annotated[int, Field(ge=0, le=LAST_TICK)]
-Note = tuple[
-    Annotated[int, Field(ge=LOWEST, le=HIGHEST)], Tick, Tick, Annotated[int, Field(ge=1, le=127)]
-]
+Note = tuple[Annotated[int, Field(ge=LOWEST, le=HIGHEST)], Tick, Tick, Annotated[int, Field(ge=1, le=127)]]
 """Pitch, start, end, velocity."""
 
 
@@ -48,7 +46,9 @@ class Piece(BaseModel):
         """What begins before a tick, as a score. Raises CadenzaError for metres that are none."""
         for _, beats, unit in self.metres:
             if unit & (unit - 1):
-                raise CadenzaError(f"no metre '{beats}/{unit}': bars are counted in halves of halves: 2, 4, 8, ...")
+                raise CadenzaError(
+                    f"no metre '{beats}/{unit}': bars are counted in halves of halves: 2, 4, 8, ..."
+                )
         rows = note_array([(p, s, max(e, s + 1), v) for p, s, e, v in self.notes if s < until])
         pedal = [
             Event(tick, bytes([0xB0, SUSTAIN, value]))
@@ -58,9 +58,7 @@ class Piece(BaseModel):
         ]
         score = Score.from_notes(rows, ticks_per_quarter=TICKS, events=pedal)
         tempos = tuple(Tempo.from_qpm(tick, qpm) for tick, qpm in self.tempos)
-        return Score(
-            TICKS, score.tracks, tempos, tuple(TimeSignature(*metre) for metre in self.metres)
-        )
+        return Score(TICKS, score.tracks, tempos, tuple(TimeSignature(*metre) for metre in self.metres))
 
 
 class ReadPiece(BaseModel):
@@ -102,9 +100,14 @@ def read_piece(score: Score) -> ReadPiece:
     piece = Piece(
         notes=rows_of(notes),
         pedal=_pedal(score),
-        tempos=[(t, min(max(tempo.qpm, 4.0), 1000.0)) for tempo in score.tempos for t in [_tick(score, tempo.tick)]]
+        tempos=[
+            (t, min(max(tempo.qpm, 4.0), 1000.0))
+            for tempo in score.tempos
+            for t in [_tick(score, tempo.tick)]
+        ]
         or [(0, 120.0)],
-        metres=[(_tick(score, m.tick), m.numerator, m.denominator) for m in score.time_signatures] or [(0, 4, 4)],
+        metres=[(_tick(score, m.tick), m.numerator, m.denominator) for m in score.time_signatures]
+        or [(0, 4, 4)],
     )
     return ReadPiece(piece=piece, remarks=remarks)
 
@@ -140,7 +143,9 @@ def _pedal(score: Score) -> list[tuple[int, int]]:
     return joined
 
 
-def _ticks(score: Score, ticks: np.ndarray[tuple[int], np.dtype[np.int64]]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def _ticks(
+    score: Score, ticks: np.ndarray[tuple[int], np.dtype[np.int64]]
+) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     return (ticks * TICKS + score.ticks_per_quarter // 2) // score.ticks_per_quarter
 
 

@@ -6,6 +6,7 @@ import socket
 import threading
 import webbrowser
 from collections.abc import Callable
+from types import FrameType
 from typing import Final
 
 import uvicorn
@@ -13,6 +14,7 @@ import uvicorn
 from cadenza import compose
 from cadenza.errors import CadenzaError
 from cadenza.server.app import create_app
+from cadenza.server.jobs import Jobs
 
 GRACE: Final = 1
 """Seconds that requests which are under way are given at the end."""
@@ -29,8 +31,9 @@ def serve(host: str, port: int, model: str, *, browser: bool, told: Callable[[st
         # One name always, for a browser keeps the work of each apart.
         shown = "127.0.0.1" if host in ("localhost", "0.0.0.0") else f"[{host}]" if ":" in host else host  # noqa: S104
         address = f"http://{shown}:{port}/"
+        jobs = Jobs()
         config = uvicorn.Config(
-            create_app(host, model),
+            create_app(host, model, jobs),
             log_level="warning",
             timeout_graceful_shutdown=GRACE,
             server_header=False,
@@ -40,7 +43,20 @@ def serve(host: str, port: int, model: str, *, browser: bool, told: Callable[[st
             # In a thread, for a browser of the terminal would only return when it is closed. That nothing
             # answers yet does no harm: who asks is already in the queue.
             threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
-        uvicorn.Server(config).run(sockets=[listener])
+        _Server(config, jobs).run(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    """Ends what streams as soon as it is told to end, for it waits until all that is asked is answered."""
+
+    def __init__(self, config: uvicorn.Config, jobs: Jobs) -> None:
+        super().__init__(config)
+        self._jobs = jobs
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """What a signal does."""
+        self._jobs.close()
+        super().handle_exit(sig, frame)
 
 
 def _listening(host: str, port: int) -> socket.socket:

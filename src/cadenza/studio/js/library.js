@@ -127,8 +127,7 @@ export class Library {
     if (!store) return;
     const { session } = this;
     const { history } = session;
-    const nodes = [];
-    for (let id = this.#saved + 1; id <= history.nodes.size; id++) nodes.push(history.nodes.get(id));
+    const nodes = [...history.nodes.values()].slice(this.#saved);
     if (!history.nodes.size) return; // an empty roll is not worth a place on the shelf
     this.#saved = history.nodes.size;
     const header = {
@@ -139,7 +138,7 @@ export class Library {
       loop: session.loop,
       saved: Date.now(),
     };
-    const write = () => store.save(header, /** @type {import("./history.js").Node[]} */ (nodes));
+    const write = () => store.save(header, nodes);
     this.#writing = this.#writing.then(write).then(
       () => this.#say("Saved in this browser"),
       (error) => this.#failed(error),

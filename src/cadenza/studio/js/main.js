@@ -14,7 +14,7 @@ import { barAt, clamp, HIGHEST, LOWEST, minutes, place, SNAPS, TICKS, Clock } fr
 import { element, make, offer, show, tell, told } from "./page.js";
 import { Panel, thumbnail } from "./panel.js";
 import { Piano } from "./piano.js";
-import { EMPTY, framed, note } from "./piece.js";
+import { framed, note } from "./piece.js";
 import { Recorder } from "./recorder.js";
 import { Roll } from "./roll.js";
 import { abilities, alive } from "./server.js";
@@ -77,7 +77,8 @@ const answerer = new Answerer(session, transport, live, takes, (begin, bars) => 
 /** @param {import("./takes.js").Wish} wish */
 function ask(wish) {
   takes.ask(wish);
-  view.reveal(takes.begin + 2 * TICKS, session.caret.pitch);
+  const bar = barAt(session.piece.metres, Math.max(0, takes.begin - 1));
+  view.show(Math.min(bar.begin, transport.playing ? session.playhead : Infinity), bar.end + wish.bars * (bar.end - bar.begin));
 }
 
 takes.started.on(() => {
@@ -123,10 +124,10 @@ function jump(tick) {
 }
 
 function fit() {
-  const pitches = session.piece.notes.map((n) => n.pitch);
-  const low = pitches.reduce((least, pitch) => Math.min(least, pitch), pitches.length ? HIGHEST : 60);
-  const high = pitches.reduce((most, pitch) => Math.max(most, pitch), pitches.length ? LOWEST : 60);
-  view.fit(0, Math.max(session.end, 4 * 4 * TICKS), (low + high) / 2);
+  const { notes } = session.piece;
+  const low = notes.reduce((least, n) => Math.min(least, n.pitch), notes.length ? HIGHEST : 48);
+  const high = notes.reduce((most, n) => Math.max(most, n.pitch), notes.length ? LOWEST : 72);
+  view.fit(0, Math.max(session.end, 4 * 4 * TICKS), low, high);
 }
 
 function theme() {
@@ -162,7 +163,7 @@ const commands = new Commands([
   { id: "loop", title: "Loop the selection, or this bar", group: "Playing", keys: ["l"], run: loop, pressed: () => session.loop !== null },
   { id: "metronome", title: "Metronome", group: "Playing", keys: ["m"], run: () => (transport.clicking = !transport.clicking), pressed: () => transport.clicking },
   { id: "continue", title: "Continue", group: "Write together", keys: ["c"], refusal: () => panel.refusal("continue"), run: () => ask(panel.wish("continue")) },
-  { id: "answer", title: "Answer me", group: "Write together", keys: ["a"], refusal: () => panel.refusal("compose") && panel.abilities ? "" : panel.abilities ? "" : "The studio’s server has not answered yet.", run: () => (answerer.on ? answerer.stop() : answerer.begin()), pressed: () => answerer.on },
+  { id: "answer", title: "Answer me", group: "Write together", keys: ["a"], refusal: () => panel.inability("continue"), run: () => (answerer.on ? answerer.stop() : answerer.begin()), pressed: () => answerer.on },
   ...[1, 2, 3, 4].map((n) => ({ id: `take-${n}`, title: `Listen to take ${n}`, group: "Write together", keys: [String(n)], refusal: () => (takes.takes.length >= n ? "" : "There is no such take."), run: () => panel.actions.listen(n - 1) })),
   { id: "keep", title: "Keep the take", group: "Write together", keys: ["k"], refusal: () => (takes.any ? "" : "There is no take to keep."), run: () => panel.actions.keep() },
   { id: "stop-composing", title: "Stop composing, or discard the takes", group: "Write together", keys: ["Shift+Escape"], run: () => (takes.running ? takes.cancel() : takes.discard()) },

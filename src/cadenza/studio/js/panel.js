@@ -43,6 +43,8 @@ export function thumbnail(canvas, notes) {
 export class Panel {
   /** @type {Abilities | null} */
   abilities = null;
+  /** What the cards of the takes were made for. */
+  #shape = "";
   #places = {
     operations: element("operations", HTMLElement),
     where: element("where", HTMLElement),
@@ -112,9 +114,13 @@ export class Panel {
   /** Whether an operation can be done now: why not, or nothing. @param {string} name */
   refusal(name) {
     const operation = this.abilities?.operations.find((one) => one.name === name);
+    return this.inability(name) || NEEDS[operation?.needs ?? ""]?.(this.session) || "";
+  }
+
+  /** Why the chosen model cannot do an operation, or nothing. @param {string} name */
+  inability(name) {
     const model = this.abilities?.models.find((one) => one.name === this.#places.model.value);
-    if (!operation || !model) return "The studio’s server has not answered yet.";
-    return model.refusals[name] || (NEEDS[operation.needs]?.(this.session) ?? `It needs ${operation.needs}.`);
+    return model ? model.refusals[name] : "The studio’s server has not answered yet.";
   }
 
   /** What is wished for. @param {string} operation @returns {import("./takes.js").Wish} */
@@ -152,14 +158,9 @@ export class Panel {
     const { session, transport } = this;
     const { notes } = session.piece;
     const { playhead } = session;
-    if (transport.playing || playhead >= session.end) return playhead >= session.end && !transport.playing && this.#near() ? playhead : null;
+    // After the end playing leaves it; so there it says nothing.
+    if (transport.playing || playhead >= session.end) return null;
     return firstFrom(notes, playhead) ? playhead : null;
-  }
-
-  /** Whether the playhead stands not much after the end: there it was put on purpose. */
-  #near() {
-    const bar = 4 * 480;
-    return this.session.piece.notes.length > 0 && this.session.playhead - this.session.end < 16 * bar && this.session.playhead > this.session.end;
   }
 
   #chooseModel() {
@@ -222,12 +223,15 @@ export class Panel {
   #drawTakes() {
     const { list } = this.#places;
     const { takes } = this;
+    // While notes come, only figures and pictures change: a card that is just being clicked stays.
+    const shape = JSON.stringify([takes.takes.map((t) => [t.done, t.notes.size > 0]), takes.chosen, takes.running, takes.error, takes.before, takes.latency]);
+    if (shape === this.#shape) return this.#redraw();
+    this.#shape = shape;
     if (!takes.takes.length && !takes.error) return list.replaceChildren();
     const focused = document.activeElement instanceof HTMLElement && list.contains(document.activeElement) ? document.activeElement.dataset.act : "";
     const header = make("header", {}, make("b", {}, takes.takes.length > 1 ? "Takes" : "Take"));
     if (takes.latency >= 0) header.append(make("span", { class: "muted" }, `first note after ${Math.round(takes.latency)} ms`));
-    const cards = takes.takes.map((take, i) => this.#card(take, i));
-    const parts = [header, ...cards.map(({ card }) => card)];
+    const parts = [header, ...takes.takes.map((_, i) => this.#card(i))];
     if (takes.running) parts.push(make("div", { class: "progress", role: "progressbar", "aria-label": takes.before ? "Waiting" : "Composing" }));
     if (takes.running && takes.before && takes.latency < 0) parts.push(make("p", { class: "muted" }, `Waiting for ${takes.before} before this one.`));
     if (takes.error) parts.push(make("p", { class: "error", role: "alert" }, takes.error));
@@ -238,24 +242,33 @@ export class Panel {
     if (takes.running) row.append(this.#button("stop", "Stop", () => takes.cancel()));
     else row.append(this.#button("drop", takes.any ? "Discard" : "Close", () => takes.discard()));
     list.replaceChildren(...parts, row);
-    for (const { canvas, take } of cards) thumbnail(canvas, [...take.notes.values()]);
+    this.#redraw();
     if (focused) /** @type {HTMLElement | null} */ (list.querySelector(`[data-act="${focused}"]`))?.focus();
   }
 
-  /** @param {import("./takes.js").Take} take @param {number} i */
-  #card(take, i) {
-    const canvas = make("canvas", { "aria-hidden": "true" });
-    const state = take.done ? `${take.notes.size} notes` : take.notes.size ? `${take.notes.size} notes …` : "to come";
+  /** @param {number} i */
+  #card(i) {
     const card = make(
       "button",
       { type: "button", class: "take", "aria-pressed": String(i === this.takes.chosen) },
       make("b", {}, `Take ${i + 1}`),
-      make("small", {}, [state, take.style].filter(Boolean).join(", ")),
-      canvas,
+      make("small"),
+      make("canvas", { "aria-hidden": "true" }),
     );
     card.dataset.act = `take ${i}`;
     card.onclick = () => this.actions.listen(i);
-    return { card, canvas, take };
+    return card;
+  }
+
+  /** Brings what the cards show up to date. */
+  #redraw() {
+    this.#places.list.querySelectorAll(".take").forEach((card, i) => {
+      const { notes, done, style } = this.takes.takes[i];
+      const state = done ? `${notes.size} notes` : notes.size ? `${notes.size} notes …` : "to come";
+      const [, small, canvas] = card.children;
+      small.textContent = [state, style].filter(Boolean).join(", ");
+      if (canvas instanceof HTMLCanvasElement) thumbnail(canvas, [...notes.values()]);
+    });
   }
 
   /** @param {string} act @param {string} title @param {() => void} run @param {string} [look] */

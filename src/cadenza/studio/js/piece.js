@@ -83,8 +83,18 @@ export function framed(piece, after) {
   return { removed: [], added: [], before: /** @type {Partial<Frame>} */ (before), after };
 }
 
+/** @type {WeakMap<readonly Note[], number>} */
+const lengths = new WeakMap();
+
 /** @param {Piece} piece @returns {number} tick at which the last note ends */
-export const lengthOf = (piece) => piece.notes.reduce((last, n) => Math.max(last, n.end), 0);
+export function lengthOf({ notes }) {
+  let length = lengths.get(notes);
+  if (length === undefined) {
+    length = notes.reduce((last, n) => Math.max(last, n.end), 0);
+    lengths.set(notes, length);
+  }
+  return length;
+}
 
 /**
  * The notes that sound within a stretch.

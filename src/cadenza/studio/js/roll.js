@@ -315,7 +315,7 @@ export class Roll {
         context.fillRect(0, Math.round(y + view.row) - 0.5, width, 1);
       }
       if (pitch % 12 === 0 && view.row >= 9) {
-        context.fillStyle = moment.pressed.has(pitch) ? palette.paper : palette.muted;
+        context.fillStyle = moment.pressed.has(pitch) ? palette.paper : palette["key-text"];
         context.fillText(pitchName(pitch), width - 25, y + view.row / 2 + 0.5);
       }
     }

@@ -93,11 +93,20 @@ export class Viewport {
     this.scroll(dx, dy);
   }
 
-  /** Shows a stretch as a whole. @param {number} from @param {number} until @param {number} pitch in the middle */
-  fit(from, until, pitch) {
+  /** Shows a stretch and its keys as a whole. @param {number} from @param {number} until
+   * @param {number} low @param {number} high */
+  fit(from, until, low, high) {
     this.scale = clamp((this.width - 40) / Math.max(until - from, 480), 0.004, 0.3);
+    this.row = clamp(this.height / (high - low + 5), 7, 16);
     this.#move(from - 12 / this.scale, this.top);
-    this.centre(pitch);
+    this.centre((low + high) / 2);
+  }
+
+  /** Sees to it that a stretch is in sight, smaller where it has to be. @param {number} from @param {number} until */
+  show(from, until) {
+    if (from >= this.left && until <= this.right) return;
+    this.scale = Math.min(this.scale, (this.width - 40) / (until - from));
+    this.#move(from - 12 / this.scale, this.top);
   }
 
   /** @param {number} left @param {number} top */
