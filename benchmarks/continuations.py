@@ -103,10 +103,10 @@ def outcome(corpus: str, piece: str, kind: str, prompt: Score, *, model: Model, 
 def bars_with_onsets(take: Take) -> set[int]:
     """The last eight bars up to the end of the added notes' span in which one of them begins."""
     bars, _ = bar_places(take.score, take.added["start"])
-    first, _ = bar_places(take.score, np.array([take.prompt_end]))
+    first, _ = bar_places(take.score, np.array([take.begin]))
     # The rest of a bar under way is a gift; the bars that were asked for come after it.
-    _, lines = bar_places(take.score, np.array([take.prompt_end]))
-    under_way = int(lines[0]) < take.prompt_end
+    _, lines = bar_places(take.score, np.array([take.begin]))
+    under_way = int(lines[0]) < take.begin
     return {bar for bar in bars.tolist() if bar >= int(first[0]) + under_way}
 
 
@@ -142,7 +142,7 @@ def failures(prompt: Score, take: Take) -> Iterator[str]:
         yield "a note of no length"
     if added["pitch"].min() < LOWEST or added["pitch"].max() > HIGHEST:
         yield f"pitches {added['pitch'].min()} to {added['pitch'].max()}, outside of the piano"
-    if added["start"].min() < take.prompt_end:
+    if added["start"].min() < take.begin:
         yield "a note that begins within the prompt"
     pitch, count = Counter(added["pitch"].tolist()).most_common(1)[0]
     if len(added) >= FEWEST_FOR_SHARE and count > TOP_SHARE * len(added):

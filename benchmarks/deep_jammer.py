@@ -30,7 +30,7 @@ from cadenza.midi import write_midi
 from cadenza.plot import curves, piano_roll
 from cadenza.recipe import Recipe, load_recipe
 from cadenza.representation.pianoroll import PianoRoll, decode
-from cadenza.score import Score
+from cadenza.score import Notes, Score
 
 NAME = "deep-jammer"
 SIZES = ("large", "medium", "small", "dropout")
@@ -129,10 +129,10 @@ def music(name: str) -> Callable[[Path], dict[str, float]]:
     return measure
 
 
-def keep(score: Score, name: str, prompt_end: int | None = None) -> None:
+def keep(score: Score, name: str, added: Notes | None = None) -> None:
     """A score as MIDI and as a picture beside the page."""
     write_midi(score, FIGURES / f"{name}.mid")
-    piano_roll(score, FIGURES / f"{name}.png", prompt_end=prompt_end, bars_per_system=8)
+    piano_roll(score, FIGURES / f"{name}.png", added=added, bars_per_system=8)
 
 
 def continuation(folder: Path) -> str:
@@ -145,7 +145,7 @@ def continuation(folder: Path) -> str:
     piece = next(p for p in corpus.side("test") if corpus.sequence(p).positions.max() == 15 and p.rows > 128)
     prompt = decode(corpus.sequence(piece).part(0, 64))
     take = continue_(prompt, Wish(bars=8, seed=1), model=model)
-    keep(take.score, "continuation", take.prompt_end)
+    keep(take.score, "continuation", take.added)
     return piece.name
 
 

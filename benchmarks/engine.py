@@ -174,8 +174,9 @@ def draw(engine: NumpyComposer, notes: int) -> None:
     """The engine as users call it, for so many notes."""
     from composers import four_four
 
+    from cadenza.engine.chooser import Passage, Span
     from cadenza.engine.constraints import Constraints
-    from cadenza.engine.generate import Passage, Span, stream
+    from cadenza.engine.generate import stream
     from cadenza.engine.sampler import Sampling
 
     endless = Passage(Span(0, 1 << 40), four_four)

@@ -149,9 +149,9 @@ def exhibit(name: str, take: Take) -> Exhibit:
     """Writes a continuation as MIDI and as a small picture."""
     write_midi(take.score, FOLDER / f"{name}.mid")
     path = FOLDER / f"{name}.png"
-    piano_roll(take.score, path, prompt_end=take.prompt_end, title=name, bars_per_system=16)
+    piano_roll(take.score, path, added=take.added, title=name, bars_per_system=16)
     shrink(path)
-    return Exhibit(name, take.score.crop(take.prompt_end, take.score.length + 1))
+    return Exhibit(name, take.score.crop(take.begin, take.score.length + 1))
 
 
 def shrink(path: Path) -> None:

@@ -34,7 +34,7 @@ def two_bars(**changes: object) -> Score:
 
 def test_what_is_added_begins_after_the_prompt_and_fills_the_bars(model: compose.Model) -> None:
     take = continue_(two_bars(), Wish(bars=4, seed=3), model=model)
-    assert take.prompt_end == 3840
+    assert take.begin == 3840
     assert len(take.added) > 4
     assert take.added["start"].min() >= 3840
     assert take.added["start"].max() >= 3840 + 2 * 1920
@@ -58,7 +58,7 @@ def test_a_file_of_type_0_stays_one(model: compose.Model) -> None:
     prompt = two_bars(midi_format=0)
     take = continue_(prompt, Wish(bars=1), model=model)
     assert (take.score.midi_format, len(take.score.tracks)) == (0, 1)
-    kept = take.score.notes[take.score.notes["start"] < take.prompt_end]
+    kept = take.score.notes[take.score.notes["start"] < take.begin]
     assert np.array_equal(kept, prompt.notes)
     assert set(prompt.tracks[0].events) <= set(take.score.tracks[0].events)
 
@@ -169,7 +169,7 @@ def test_a_program_that_is_set_later_holds_from_then_on_only(model: compose.Mode
     track = Track(note_array(MELODY), tuple(head))
     take = continue_(Score(480, (track,)), Wish(bars=1), model=model)
     changes = [e for e in take.score.tracks[-1].events if e.message[0] & 0xF0 == 0xC0]
-    assert changes == [Event(take.prompt_end, bytes([0xC0, 48]))]
+    assert changes == [Event(take.begin, bytes([0xC0, 48]))]
 
 
 @pytest.mark.parametrize("late", [0, 5, 700])
@@ -281,7 +281,7 @@ def test_nothing_is_added_before_the_end_of_a_prompt_with_a_gap(
     rows = [(60 + i % 12, i * 240, i * 240 + 200, 70) for i in range(32)]
     at = 32 * 240 + gap * 1920
     take = continue_(Score.from_notes([*rows, (last, at, at + 480, 70)]), Wish(bars=2), model=model)
-    assert take.added["start"].min() >= take.prompt_end
+    assert take.added["start"].min() >= take.begin
     assert len(take.added) < 300
 
 

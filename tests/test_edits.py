@@ -10,23 +10,28 @@ from hypothesis import strategies as st
 
 from cadenza.architecture import ComposerConfig
 from cadenza.batches import torch_batch
+from cadenza.engine.chooser import Passage, Span
 from cadenza.engine.constraints import Constraints
-from cadenza.engine.generate import Passage, Span, stream
+from cadenza.engine.generate import stream
 from cadenza.engine.network import NumpyComposer, log_softmax
 from cadenza.engine.sampler import Sampling
 from cadenza.models.composer import Composer
 from cadenza.representation import events
 from cadenza.representation.edits import (
+    AFTER,
     DRAWN,
     FIXED,
     STOP,
     Elements,
     Region,
     elements_of,
+    following,
     gap,
     highest,
-    known_of,
+    in_order,
+    known_notes,
     random_region,
+    stop_at,
     without,
 )
 from cadenza.representation.events import DURATION, END, FIELDS, NO_POSITION, EventSequence
@@ -49,7 +54,7 @@ def piece(bars: int = 6, grid: events.Grid = "metrical") -> EventSequence:
     return events.encode(Score.from_notes(rows, events=pedal), grid)
 
 
-def composer(look_ahead: int = 0) -> Composer:
+def composer(look_ahead: int) -> Composer:
     """Of weights that are nowhere zero, so that nothing hides."""
     torch.manual_seed(0)
     model = Composer(replace(TINY, look_ahead=look_ahead))
@@ -98,14 +103,14 @@ def test_every_note_is_drawn_or_told_once(seed: int, look_ahead: int) -> None:
     ends = part.complete or region.stop is not None
     assert np.array_equal(targets[: len(targets) - ends, 1:], drawn.rows[first:, 1:])
     assert (targets[len(targets) - ends :, 0] == END).all()
+    later = fixed.onsets >= (10**6 if region.stop is None else region.stop)
+    assert np.array_equal(elements.rows[elements.kinds == AFTER, 1:], fixed.rows[later, 1:])
+    assert (elements.kinds[: np.count_nonzero(later)] == AFTER).all()
     told = elements.rows[elements.kinds == FIXED]
     # What lies further than the look-ahead behind the last drawn note is not told of any more.
-    in_time = np.ones(len(fixed), bool)
-    if look_ahead:
-        in_time = fixed.onsets <= (drawn.onsets[-1] if len(drawn) else 0) + look_ahead
+    in_time = ~later & (fixed.onsets <= (drawn.onsets[-1] if len(drawn) else 0) + look_ahead)
     assert np.array_equal(told[:, 1:], fixed.rows[in_time, 1:])
-    if not look_ahead:
-        assert np.count_nonzero(elements.kinds == STOP) == (region.stop is not None)
+    assert np.count_nonzero(elements.kinds == STOP) <= (region.stop is not None)
     assert len(elements.kinds) <= len(part) + 2
 
 
@@ -113,13 +118,13 @@ def test_every_note_is_drawn_or_told_once(seed: int, look_ahead: int) -> None:
 @given(st.integers(0, 10_000), st.sampled_from(AHEAD))
 def test_what_is_known_is_told_in_time_and_no_earlier(seed: int, look_ahead: int) -> None:
     _, first, region, elements = random_elements(seed, look_ahead)
-    is_known = elements.kinds != DRAWN
-    drawn_so_far = np.cumsum(~is_known) - 1 + first  # rows of the piece that were drawn
+    is_known = (elements.kinds == FIXED) | (elements.kinds == STOP)
+    drawn_so_far = np.cumsum(elements.kinds == DRAWN) - 1 + first  # rows of the piece that were drawn
     assert (drawn_so_far[is_known] >= region.begin).all()
     for t in np.flatnonzero(elements.drawn & (drawn_so_far >= region.begin)):
         later = elements.onsets[t + 1 :][is_known[t + 1 :]]
-        now = elements.onsets[: t + 1][~is_known[: t + 1]][-1]
-        assert not len(later) if not look_ahead else (later > now + look_ahead).all()
+        now = elements.onsets[: t + 1][elements.kinds[: t + 1] == DRAWN][-1]
+        assert (later > now + look_ahead).all()
 
 
 @settings(max_examples=30)
@@ -168,9 +173,10 @@ def test_what_is_drawn_step_by_step_is_what_the_likelihood_says(look_ahead: int)
     """A gap in the middle of a piece, every draw being forced."""
     engine, whole = engine_of(composer(look_ahead)), piece()
     region = gap(whole, 18, 30)
+    assert region.stop is not None
     drawn, fixed = without(whole, region.fixed)
     prompt = replace(cut(drawn, 0, region.begin), complete=False)
-    known = known_of(fixed, region.stop, region.stop_place)
+    known = stop_at(region.stop, region.stop_place)
     elements = elements_of(whole, 0, region, look_ahead)
     expected = engine.score(elements, "pop")[region.begin :]
     rows = [*drawn.rows[region.begin :].tolist(), [END, 0, 0, 0, 0]]
@@ -182,15 +188,11 @@ def test_what_is_drawn_step_by_step_is_what_the_likelihood_says(look_ahead: int)
         )
     )
     first = (0, int(whole.bars[0]))
-    state = engine.start(prompt, "pop", lambda _: first)
+    state = engine.start(prompt, "pop", lambda _: first, following(fixed, region.stop))
     state.places = places.__getitem__
     told, scores = 0, np.zeros((len(rows), len(FIELDS)))
     for t, row in enumerate(rows):
-        until = (
-            np.searchsorted(known.onsets, state.onset + look_ahead, side="right")
-            if look_ahead
-            else len(known)
-        )
+        until = np.searchsorted(known.onsets, state.onset + look_ahead, side="right")
         engine.tell(state, known.part(told, max(told, int(until))))
         told = max(told, int(until))
 
@@ -230,14 +232,19 @@ def test_nothing_drawn_meets_what_is_fixed(seed: int, look_ahead: int) -> None:
     region = gap(whole, 18, 30)
     fixed = region.fixed | highest(whole)
     prompt = replace(cut(whole, 0, region.begin), complete=False)
-    _, apart = without(whole, fixed & (np.arange(len(whole)) >= region.begin))
     assert region.stop is not None
-    known = known_of(apart, region.stop, region.stop_place)
+    _, apart = without(whole, fixed & (whole.onsets >= 96) & (whole.onsets < region.stop))
+    _, later = without(whole, whole.onsets >= region.stop)
+    known = in_order(known_notes(apart), stop_at(region.stop, region.stop_place))
+    after = following(later, region.stop)
     bars = {step: (step % 96, 96) for step in range(1000)}
+    span = Span(96, region.stop, may_end=region.stop - 48)
     drawn = list(
         stream(
             engine,
-            Passage(Span(96, region.stop, may_end=region.stop - 48), bars.__getitem__, prompt, known, "pop"),
+            Passage(
+                Span(96, region.stop, may_end=region.stop - 48), bars.__getitem__, prompt, known, after, "pop"
+            ),
             constraints=Constraints(),
             sampling=Sampling(temperature=2.0, top_p=1.0),
             seed=seed,

@@ -55,8 +55,10 @@ def test_the_picture_of_a_tune(tmp_path: Path) -> None:
 
 
 def test_prompt_and_continuation_have_two_hues(tmp_path: Path) -> None:
-    def hues(prompt_end: int) -> tuple[int, int]:
-        seen = picture(tmp_path, Score.from_notes(TUNE), prompt_end=prompt_end)[80:]  # below the legend
+    def hues(begin: int) -> tuple[int, int]:
+        score = Score.from_notes(TUNE)
+        added = score.notes[score.notes["start"] >= begin]
+        seen = picture(tmp_path, score, added=added)[80:]  # below the legend
         return blue(seen), orange(seen)
 
     assert hues(0)[0] == 0
@@ -139,7 +141,7 @@ def test_a_score_without_notes_says_so(score: Score, tmp_path: Path, monkeypatch
     said: list[str] = []
     keep = plot._save
     monkeypatch.setattr(plot, "_save", lambda f, p: (said.extend(t.get_text() for t in f.texts), keep(f, p)))
-    seen = picture(tmp_path, score, title="Nothing", prompt_end=10)
+    seen = picture(tmp_path, score, title="Nothing", added=score.notes)
     assert said == ["Nothing", "There are no notes in this score."]
     assert blue(seen) == orange(seen) == 0
 

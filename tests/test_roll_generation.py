@@ -62,7 +62,7 @@ def two_bars(**changes: Any) -> Score:
 
 def test_a_piece_from_nothing_fills_its_bars(model: compose.Model) -> None:
     take = generate(Wish(bars=4, seed=2), tempo=120, metre=(3, 4), model=model)
-    assert take.prompt_end == 0
+    assert take.begin == 0
     assert len(take.added) > 4
     assert take.added["start"].max() < 4 * 1440
     assert take.added["end"].max() <= 4 * 1440
@@ -78,7 +78,7 @@ def test_a_continuation_begins_after_its_prompt_which_comes_back_untouched(model
     )
     take = continue_(prompt, Wish(bars=4, seed=3), model=model)
     assert take.score.tracks[:-1] == prompt.tracks
-    assert take.prompt_end == 3840
+    assert take.begin == 3840
     assert take.heard == len(MELODY)
     assert take.added["start"].min() >= 3840
     assert take.added["end"].max() <= 3840 + 4 * 1920
@@ -137,10 +137,10 @@ def test_what_the_prompt_still_holds_is_its_own(tmp_path: Path) -> None:
     held = two_bars()
     long = Track.named("Held", note_array([(40, 0, 3840 + 700, 64)]))
     take = continue_(replace(held, tracks=(*held.tracks, long), midi_format=1), Wish(bars=1), model=model)
-    assert take.prompt_end >= 3840
+    assert take.begin >= 3840
     own = take.added[take.added["pitch"] == 40]
     assert own["start"].min() >= 3840 + 700
-    assert (take.added["start"] >= take.prompt_end).all()
+    assert (take.added["start"] >= take.begin).all()
 
 
 def test_velocities_are_drawn_or_those_of_the_prompt(tmp_path: Path) -> None:
@@ -179,7 +179,7 @@ def test_the_pedal_of_a_prompt_is_lifted(tmp_path: Path) -> None:
     pedalled = replace(prompt, tracks=(replace(prompt.tracks[0], events=(down,)),))
     take = continue_(pedalled, Wish(bars=1), model=model)
     lifts = [e for e in take.score.tracks[-1].events if e.message[:2] == bytes([0xB0, SUSTAIN])]
-    assert [(e.tick, e.message[2]) for e in lifts] == [(take.prompt_end, 0)]
+    assert [(e.tick, e.message[2]) for e in lifts] == [(take.begin, 0)]
 
 
 def test_cells_offer_what_the_model_knows(tmp_path: Path) -> None:
@@ -270,8 +270,8 @@ def test_every_model_that_ships_plays_and_goes_on(name: str) -> None:
     assert len(take.added) > 2
     assert take.model == name
     further = continue_(two_bars(), Wish(bars=2), model=model)
-    assert further.added["start"].min() >= further.prompt_end
-    assert further.added["end"].max() <= further.prompt_end + 2 * 1920
+    assert further.added["start"].min() >= further.begin
+    assert further.added["end"].max() <= further.begin + 2 * 1920
     card = (compose.model_folders()[name] / "CARD.md").read_text(encoding="utf-8")
     assert card.startswith(f"# Model card: {name}\n")
     assert "Apache-2.0" in card

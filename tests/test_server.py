@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import wave
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,7 +91,7 @@ class Studio:
 
 
 @contextmanager
-def serving(folder: Path, *options: str, **variables: str) -> Iterator[Studio]:
+def serving(folder: Path, *options: str, **variables: str) -> Generator[Studio]:
     """A server of its own, with its cache in a folder."""
     process = subprocess.Popen(
         [sys.executable, "-m", "cadenza", "studio", "--no-browser", "--port", "0", *options],
@@ -161,6 +161,21 @@ def test_a_piece_from_nothing_keeps_tempo_and_metre(studio: Studio) -> None:
     )
     assert told["style"] == "chorale"
     assert max(end for _, _, end, _ in told["notes"]) <= 2 * 3 * 480
+
+
+@pytest.mark.parametrize("operation", ["redo", "vary", "accompany", "sing"])
+def test_what_is_drawn_into_a_piece_leaves_the_rest(studio: Studio, operation: str) -> None:
+    piece = {"notes": SCALE}
+    told = list(
+        studio.events(studio.begin(operation=operation, piece=piece, begin=1920, end=3840, strength=0.5))
+    )
+    assert [kind for _, kind, _ in told][-2:] == ["take", "finished"]
+    take = told[-2][2]
+    assert take["notes"]
+    assert all(1920 <= start < end <= 3840 for _, start, end, _ in take["notes"])
+    removed = {tuple(row) for row in take["removed"]}
+    assert removed <= {row for row in SCALE if row[1] >= 1920}
+    assert len(removed) == {"redo": 8, "vary": 4}.get(operation, 0)
 
 
 def test_a_lost_connection_goes_on_where_it_was(studio: Studio) -> None:
@@ -239,8 +254,11 @@ def test_models_say_what_keeps_them(tmp_path: Path) -> None:
     by_name = {model["name"]: model["refusals"]["continue"] for model in told["models"]}
     assert next(iter(by_name)) == "markov"
     assert by_name["composer"] == by_name["markov"] == ""
+    redo = {model["name"]: model["refusals"]["redo"] for model in told["models"]}
+    assert redo["composer"] == ""
+    assert redo["markov"] == "markov only goes on at the end: choose the composer"
     assert by_name["roll_lstm"] == "roll_lstm needs torch: pip install 'cadenza[train]'"
-    assert {o["name"] for o in told["operations"]} == {"continue", "compose"}
+    assert {"continue", "redo", "vary", "accompany", "compose"} <= {o["name"] for o in told["operations"]}
 
 
 # --- Files --------------------------------------------------------------------------------------------------
@@ -270,8 +288,8 @@ def test_other_divisions_tracks_and_drums_are_told_of() -> None:
     assert read.piece.notes == [(60, 0, 480, 80), (72, 480, 485, 80)]
     assert read.piece.metres == [(480, 2, 4)]
     assert " ".join(read.remarks) == (
-        "3 tracks came together on one piano. Left out: 1 note on drums. Left out: 1 note outside the piano's keys. "
-        "Left out: 1 note doubled."
+        "3 tracks came together on one piano. Left out: 1 note on drums. "
+        "Left out: 1 note outside the piano's keys. Left out: 1 note doubled."
     )
 
 

@@ -278,7 +278,7 @@ def test_what_is_trained_plays_and_goes_on(trained: Model) -> None:
     prompt = replace(prompt, tracks=(replace(prompt.tracks[0], events=(down,)), drums))
     take = continue_(prompt, Wish(bars=4, seed=3), model=trained)
     assert take.score.tracks[:-1] == prompt.tracks
-    assert take.prompt_end == 3840
+    assert take.begin == 3840
     assert take.added["start"].min() >= 3840
     assert take.added["end"].max() <= 3840 + 4 * 1920
     assert 0 < take.heard <= len(MELODY)

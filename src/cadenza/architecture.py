@@ -51,8 +51,8 @@ class ComposerConfig:
     notes repeat a passage of the same song to the letter, and half of these lie more than 512 notes back."""
     local: int = 64
     """Notes that the local layers attend to, every other layer from the first on; at most `context`."""
-    look_ahead: int = 0
-    """Steps by which fixed notes are announced; 0: all at the beginning (see `representation.edits`)."""
+    look_ahead: int = 192
+    """Steps by which fixed notes are announced before they begin (see `representation.edits`)."""
     styles: tuple[str, ...] = ("pop", "classical", "chorale")
     """Styles that can be asked for; an unknown or absent one has an embedding of its own."""
 

@@ -6,21 +6,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-import numpy as np
-
 from cadenza.corpus import excerpt
-from cadenza.drafts import Listener, draft_of
+from cadenza.drafts import Draft, Listener, draft_around, draft_of
+from cadenza.engine.chooser import Side
 from cadenza.engine.constraints import Constraints
 from cadenza.engine.sampler import Sampling
 from cadenza.errors import CadenzaError
-from cadenza.plans import LONGEST_BARS, Plan, Wish, plan, playable, with_bars
+from cadenza.parts import (
+    Part,
+    begins_in,
+    check_limits,
+    plan_of,
+    share_of,
+    surroundings,
+    without,
+    without_pedal,
+)
+from cadenza.plans import LONGEST_BARS, Plan, Wish, last_pedal, plan, playable, with_bars
 from cadenza.players import DEFAULT_MODEL, Model, load_model, model_folders
 from cadenza.representation import events
 from cadenza.representation.events import EventSequence, Frame
-from cadenza.score import Notes, Score, Tempo, TimeSignature
+from cadenza.score import Notes, Score, Tempo, TimeSignature, note_array
 from cadenza.sequence import SequenceModel
 
 __all__ = [
@@ -28,17 +37,21 @@ __all__ = [
     "Constraints",
     "Listener",
     "Model",
+    "Part",
     "Plan",
     "Sampling",
     "Take",
     "Wish",
+    "accompany",
     "continue_",
     "generate",
     "generate_after",
     "hear",
+    "infill",
     "load_model",
     "model_folders",
     "plan",
+    "vary",
     "with_bars",
 ]
 
@@ -52,6 +65,9 @@ damaged, and a few bars of it would be an hour of music. The composer tells bars
 EXCERPT_BARS: Final = 8
 """Of a corpus, before what `generate_after` composes."""
 
+WHOLE: Final = Part()
+"""All of a piece."""
+
 STYLE_NOTES: Final = 256
 """Notes of a prompt from which its style is told."""
 
@@ -62,8 +78,8 @@ class Take:
 
     score: Score
     """The whole: the prompt, untouched, and what was added to it."""
-    prompt_end: int
-    """Tick from which on the added notes begin; 0 without a prompt."""
+    begin: int
+    """Tick from which on notes were added; 0 without a prompt."""
     added: Notes
     """The notes that were added."""
     model: str
@@ -77,6 +93,8 @@ class Take:
     """Notes of the prompt that the model took into account."""
     remarks: tuple[str, ...] = ()
     """What of the prompt it did not hear as it is, in sentences."""
+    removed: Notes = field(default_factory=lambda: note_array([]))
+    """The notes that were there before, and made room."""
 
     @property
     def notes_per_second(self) -> float:
@@ -94,7 +112,8 @@ def generate(
 ) -> Take:
     """Composes from nothing, in a metre, at a tempo in quarter notes a minute (by default the style's).
 
-    Without a style, in the model's first. `listen` is told the notes as they are drawn. Raises CadenzaError for a metre or tempo out of range.
+    Without a style, in the model's first. `listen` is told the notes as they are drawn. Raises CadenzaError
+    for a metre or tempo out of range.
     """
     model = model or load_model()
     if wish.style is None:
@@ -111,7 +130,7 @@ def generate(
     frame = Frame(empty, "metrical", 0, 0)
     bar = empty.bar_ticks(empty.time_signatures[0])
     plan = Plan(0, wish.bars * bar, LONGEST_BARS * bar, 0, 0)
-    return _take(wish, model, frame, None, plan, listen)
+    return _take(wish, model, frame, None, plan, listen=listen)
 
 
 def continue_(
@@ -124,9 +143,9 @@ def continue_(
 ) -> Take:
     """Composes what comes after a score, which comes back untouched.
 
-    The added notes begin at the tick `begin`, by default where the last note has ended, at the next bar line at
-    the latest, and fill `bars` bars (after the rest of a bar that is under way). `listen` is told them as they
-    are drawn. Raises CadenzaError for what `hear` refuses, and where a note begins at `begin` or later.
+    The added notes begin at the tick `begin`, by default where the last note has ended, at the next bar line
+    at the latest, and fill `bars` bars (after the rest of a bar that is under way). `listen` is told them as
+    they are drawn. Raises CadenzaError for what `hear` refuses, and where a note begins at `begin` or later.
     """
     frame, prompt = hear(score)
     model = model or load_model()
@@ -134,7 +153,7 @@ def continue_(
         wish = replace(wish, style=likeliest_style(model.sequence_model, prompt))
     if begin is not None and begin <= int(playable(score)["start"].max()):
         raise CadenzaError(f"notes can only be added after the last of the prompt, not at tick {begin}")
-    take = _take(wish, model, frame, prompt, plan(frame.score, wish.bars, begin), listen)
+    take = _take(wish, model, frame, prompt, plan(frame.score, wish.bars, begin), listen=listen)
     return replace(take, score=replace(take.score, time_signatures=score.time_signatures))
 
 
@@ -146,8 +165,94 @@ def generate_after(corpus: str, wish: Wish, *, model: Model | None = None) -> Ta
     prompt = excerpt(corpus, wish.seed, EXCERPT_BARS)
     take = continue_(replace(prompt, midi_format=1), wish, model=model)
     *_, added = take.score.tracks
-    score = replace(take.score, tracks=(added,)).crop(take.prompt_end, added.length + 1)
-    return replace(take, score=score, prompt_end=0, added=score.notes)
+    score = replace(take.score, tracks=(added,)).crop(take.begin, added.length + 1)
+    return replace(take, score=score, begin=0, added=score.notes)
+
+
+def infill(
+    score: Score, part: Part, wish: Wish, *, model: Model | None = None, listen: Listener | None = None
+) -> Take:
+    """Draws a part of a score anew, or fills it where it is empty; everything else stays.
+
+    Raises CadenzaError for a part outside the score, for limits that the notes that stay break, where no note
+    fits, and as `hear` does.
+    """
+    return _anew(score, part, part.notes(with_bars(score)), wish, model, listen=listen)
+
+
+def vary(
+    score: Score,
+    part: Part,
+    strength: float,
+    wish: Wish,
+    *,
+    model: Model | None = None,
+    listen: Listener | None = None,
+) -> Take:
+    """Draws a share of a part's notes anew, chosen by the wish's seed; strength is the share, above 0 to 1.
+
+    Raises CadenzaError as `infill` does, and for a part without notes.
+    """
+    if not 0 < strength <= 1:
+        raise CadenzaError(f"the strength must be above 0 and at most 1 (all notes anew), not {strength:g}")
+    notes = part.notes(with_bars(score))
+    if not len(notes):
+        raise CadenzaError("there is no note to vary in that part: infill fills it")
+    return _anew(score, part, share_of(notes, strength, wish.seed), wish, model, listen=listen)
+
+
+def accompany(
+    score: Score,
+    wish: Wish,
+    *,
+    part: Part = WHOLE,
+    melody: bool = False,
+    model: Model | None = None,
+    listen: Listener | None = None,
+) -> Take:
+    """Draws an accompaniment below a melody; or, with `melody`, a melody above an accompaniment.
+
+    All notes of the score stay. Raises CadenzaError as `infill` does, and where nothing is to be accompanied.
+    """
+    if not len(part.notes(with_bars(score))):
+        raise CadenzaError("there is no note to accompany" + (" in that part" if part != WHOLE else ""))
+    side: Side = "above" if melody else "below"
+    return _anew(score, part, note_array([]), wish, model, side=side, single=melody, listen=listen)
+
+
+def _anew(
+    score: Score,
+    part: Part,
+    removed: Notes,
+    wish: Wish,
+    model: Model | None,
+    *,
+    side: Side | None = None,
+    single: bool = False,
+    listen: Listener | None = None,
+) -> Take:
+    """Draws notes into a part of a score from which some were removed."""
+    frame, heard = hear(score)
+    model = model or load_model()
+    begin, end = part.bounds(frame.score)
+    kept = without(frame.score, removed)
+    check_limits(wish.constraints, kept, begin, end)
+    # What nothing is left of gets a pedal of its own too.
+    whole = not begins_in(kept, begin, end)
+    _, pedal_after = last_pedal(kept, end)
+    if whole:
+        kept = without_pedal(kept, begin, end)
+    around = surroundings(frame, kept, begin, end, stops=side is None)
+    if wish.style is None:
+        wish = replace(wish, style=likeliest_style(model.sequence_model, heard))
+    _check_style(wish, model)
+    plan = plan_of(frame.score, begin, end, pedal_after=whole and pedal_after)
+    draft = draft_around(wish, model, around, plan, pedals=whole, side=side, single=single, listen=listen)
+    lines = frame.score.bar_lines(end)
+    bars = int(((lines >= begin) & (lines < end)).sum())
+    take = _taken(replace(wish, bars=bars), model, draft, begin)
+    score = replace(take.score, time_signatures=score.time_signatures)
+    return replace(take, score=score, removed=removed)
 
 
 def hear(score: Score) -> tuple[Frame, EventSequence]:
@@ -156,7 +261,7 @@ def hear(score: Score) -> tuple[Frame, EventSequence]:
     Raises CadenzaError where it has no note that a piano could play, or bars beyond `LONGEST_METRE`.
     """
     frame = events.frame_of(with_bars(score))
-    prompt = _in_place(frame, events.encode_in(frame))
+    prompt = events.encode_in(frame, true_onsets=True)
     metre = frame.score.metre_at(int(playable(frame.score)["start"].max()))
     if metre.numerator > LONGEST_METRE * metre.denominator:
         raise CadenzaError(
@@ -164,16 +269,6 @@ def hear(score: Score) -> tuple[Frame, EventSequence]:
             "is too long to go on in; is its metre right?"
         )
     return frame, prompt
-
-
-def _in_place(frame: Frame, prompt: EventSequence) -> EventSequence:
-    """A prompt moved so that its last onset stands where it is in the score.
-
-    Rows shorten a silence that is longer than any shift; what follows must still come after the prompt.
-    """
-    last = frame.steps(playable(frame.score)["start"].max(keepdims=True))
-    late = int(np.rint(last)[0]) - int(prompt.onsets[-1])
-    return replace(prompt, onsets=prompt.onsets + np.int32(max(late, 0)))
 
 
 def likeliest_style(model: SequenceModel[Any, Any], prompt: EventSequence) -> str | None:
@@ -196,15 +291,24 @@ def _take(
     frame: Frame,
     prompt: EventSequence | None,
     plan: Plan,
+    *,
     listen: Listener | None,
 ) -> Take:
+    _check_style(wish, model)
+    draft = draft_of(wish, model, frame, prompt, plan, listen=listen)
+    return _taken(wish, model, draft, plan.begin if prompt is not None else 0)
+
+
+def _check_style(wish: Wish, model: Model) -> None:
     styles = model.sequence_model.styles
     if wish.style is not None and wish.style not in styles:
         raise CadenzaError(f"no style {wish.style!r}: this model knows {', '.join(styles) or 'no styles'}")
-    draft = draft_of(wish, model, frame, prompt, plan, listen)
+
+
+def _taken(wish: Wish, model: Model, draft: Draft, begin: int) -> Take:
     return Take(
         score=draft.score,
-        prompt_end=plan.begin if prompt is not None else 0,
+        begin=begin,
         added=draft.notes,
         model=model.name,
         style=wish.style,

@@ -5,23 +5,31 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cadenza.engine.generate import Drawn, Passage, Span, sequence_of, stream
+from cadenza.engine.chooser import Drawn, Passage, Side, Span
+from cadenza.engine.generate import sequence_of, stream
 from cadenza.engine.steps import Row, joined, roll_of, stream_steps
 from cadenza.engine.words import stream_words
 from cadenza.errors import CadenzaError
+from cadenza.parts import Surroundings
 from cadenza.plans import LONGEST_BARS, Plan, Wish, last_pedal, playable, with_notes, within
 from cadenza.players import Model
 from cadenza.representation import events, pianoroll
-from cadenza.representation.events import NO_POSITION, STEPS_PER_QUARTER, EventSequence, Frame
+from cadenza.representation.events import (
+    NO_POSITION,
+    STEPS_PER_QUARTER,
+    STEPS_PER_SECOND,
+    EventSequence,
+    Frame,
+)
 from cadenza.representation.pianoroll import KEYS, SILENT, PianoRoll, RollSequence, notes_of
 from cadenza.representation.tokens import Vocabulary, Voice
 from cadenza.score import SUSTAIN, Event, Notes, Score, Track, note_array
-from cadenza.sequence import Places
+from cadenza.sequence import EditModel, Places, SequenceModel
 
 DEFAULT_VELOCITY: Final = 80
 """Of notes from nothing, by a model that draws no velocities."""
@@ -38,8 +46,9 @@ TOLD_EVERY: Final = 4
 """Steps or tokens after which a listener is told of the notes that they make."""
 
 Listener = Callable[[Notes], None]
-"""Is told the notes of a draft, in ticks, while they are drawn. Of notes with one onset and pitch the one that is
-told last holds; what the draft says in the end holds before all of them. What it raises ends the drawing."""
+"""Is told the notes of a draft, in ticks, while they are drawn. Of notes with one onset and pitch the last that
+is told holds; what the draft says in the end holds before all of them. What it raises ends the drawing.
+"""
 
 T = TypeVar("T")
 
@@ -66,6 +75,7 @@ def draft_of(
     frame: Frame,
     prompt: EventSequence | None,
     plan: Plan,
+    *,
     listen: Listener | None = None,
 ) -> Draft:
     """What a model writes into a plan; without a prompt, from nothing. A listener hears it come."""
@@ -87,15 +97,73 @@ def draft_of(
         seconds = time.perf_counter() - begun
         heard = sum(len(n) for voice in text.voices for n in text.vocabulary.form.notes(voice.words))
         return Draft(*add_tokens(frame.score, plan, text, tokens), heard, text.remarks, seconds)
-    drawn: list[Drawn] = []
-    for note in draw(wish, model, frame, prompt, plan):
-        drawn.append(note)
-        if listen:
-            listen(within(events.notes_in(frame, sequence_of([note], frame.grid), plan.channel), plan))
+    drawn = _overheard_notes(draw(wish, model, frame, prompt, plan), listen, frame, plan)
     seconds = time.perf_counter() - begun
     every = 0 if prompt is None else len(prompt)
     heard = min(every, model.context or every)
     return Draft(*add(frame, plan, drawn), heard, _cut(every, heard, "notes"), seconds)
+
+
+def draft_around(
+    wish: Wish,
+    model: Model,
+    around: Surroundings,
+    plan: Plan,
+    *,
+    pedals: bool,
+    side: Side | None = None,
+    single: bool = False,
+    listen: Listener | None = None,
+) -> Draft:
+    """What a model writes into a part of a piece around what stays there, which the frame's score holds.
+
+    pedals: whether it writes the sustain pedal as well. side and single: see `engine.chooser.Passage`. A
+    listener hears it come.
+    Raises CadenzaError where the model cannot, and where no note fits.
+    """
+    if not isinstance(model.sequence_model, EditModel):
+        raise CadenzaError(
+            f"the model {model.name} goes on after a piece, and draws nothing into one: "
+            "leave --model out to let the composer do that"
+        )
+    begun = time.perf_counter()
+    frame, end = around.frame, plan.end
+    first, stop, longest = (
+        int(np.ceil(step - 1e-6))
+        for step in frame.steps(np.array([plan.begin, end, plan.begin + plan.longest]))
+    )
+    places = places_in(frame, end)
+    bar = places(stop - 1)[1] or STEPS_PER_SECOND
+    span = Span(first, stop, longest - first, may_end=max(first, stop - bar))
+    passage = Passage(span, places, around.prompt, around.known, around.after, wish.style, side, single)
+    drawn = _overheard_notes(
+        stream(
+            model.sequence_model,
+            passage,
+            constraints=wish.constraints,
+            sampling=wish.sampling,
+            seed=wish.seed,
+        ),
+        listen,
+        frame,
+        plan,
+    )
+    if not drawn:
+        raise CadenzaError("no note fits: the notes that stay and what is asked for leave no key free")
+    seconds = time.perf_counter() - begun
+    return Draft(*add(around.frame, plan, drawn, pedals=pedals), around.heard, (), seconds)
+
+
+def _overheard_notes(
+    drawn: Iterator[Drawn], listen: Listener | None, frame: Frame, plan: Plan
+) -> list[Drawn]:
+    """All notes that are drawn, each told to a listener."""
+    every: list[Drawn] = []
+    for note in drawn:
+        every.append(note)
+        if listen:
+            listen(within(events.notes_in(frame, sequence_of([note], frame.grid), plan.channel), plan))
+    return every
 
 
 def _overheard(
@@ -124,19 +192,23 @@ def _cut(every: int, most: int, things: str) -> tuple[str, ...]:
 
 def draw(wish: Wish, model: Model, frame: Frame, prompt: EventSequence | None, plan: Plan) -> Iterator[Drawn]:
     """The notes of a plan one after the other, as they are drawn."""
-    ticks = np.array([plan.begin, plan.end, plan.begin + plan.longest])
-    first, end, longest = (int(np.ceil(step - 1e-6)) for step in frame.steps(ticks))
+    first, end, longest = _steps(frame, plan)
     if prompt is not None:
         first = max(first, int(prompt.onsets[-1]) + 1)
     places = places_in(frame, plan.end)
     span = Span(first, max(end, first + 1), longest - first)
-    return stream(
-        model.sequence_model,
-        Passage(span, places, prompt, style=wish.style),
-        constraints=wish.constraints,
-        sampling=wish.sampling,
-        seed=wish.seed,
-    )
+    return _stream(wish, model.sequence_model, Passage(span, places, prompt, style=wish.style))
+
+
+def _steps(frame: Frame, plan: Plan) -> tuple[int, int, int]:
+    """Where a plan begins, where it ends, and how far a note of its beginning may reach, in steps."""
+    ticks = np.array([plan.begin, plan.end, plan.begin + plan.longest])
+    begin, end, longest = (int(np.ceil(step - 1e-6)) for step in frame.steps(ticks))
+    return begin, end, longest
+
+
+def _stream(wish: Wish, model: SequenceModel[EventSequence, Any], passage: Passage) -> Iterator[Drawn]:
+    return stream(model, passage, constraints=wish.constraints, sampling=wish.sampling, seed=wish.seed)
 
 
 def places_in(frame: Frame, end: int) -> Places:
@@ -149,15 +221,19 @@ def places_in(frame: Frame, end: int) -> Places:
     return lambda step: (positions[min(step, last - 1)], bars[min(step, last - 1)])
 
 
-def add(frame: Frame, plan: Plan, drawn: list[Drawn]) -> tuple[Score, Notes]:
-    """A frame's score with drawn notes added, and these notes."""
+def add(frame: Frame, plan: Plan, drawn: list[Drawn], *, pedals: bool = True) -> tuple[Score, Notes]:
+    """A frame's score with drawn notes added, with or without their pedal, and these notes."""
     sequence = sequence_of(drawn, frame.grid)
     notes = within(_without_overlaps(events.notes_in(frame, sequence, plan.channel)), plan)
-    earliest, was_down = last_pedal(frame.score)
+    if not pedals:
+        return with_notes(frame.score, notes, [], plan), notes
+    earliest, was_down = last_pedal(frame.score, plan.end)
     pedal = [
         replace(event, tick=max(min(event.tick, plan.end), earliest))
         for event in events.pedal_events(frame, sequence, plan.channel, was_down)
     ]
+    if plan.pedal_after:
+        pedal.append(Event(plan.end, bytes([0xB0 | plan.channel, SUSTAIN, 127])))
     return with_notes(frame.score, notes, pedal, plan), notes
 
 

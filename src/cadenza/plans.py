@@ -69,10 +69,12 @@ class Plan:
     longest: int
     channel: int
     program: int
+    pedal_after: bool = False
+    """Whether the sustain pedal is down where it ends."""
 
 
 def plan(score: Score, bars: int, begin: int | None = None) -> Plan:
-    """The plan of a continuation, from a tick after the last onset on; None: from where the last note ends."""
+    """The plan of a continuation from a tick after the last onset on; None: from where the last note ends."""
     notes = playable(score)
     last_onset, last_end = int(notes["start"].max()), int(notes["end"].max())
     bar = score.bar_ticks(score.metre_at(last_onset))
@@ -84,12 +86,16 @@ def plan(score: Score, bars: int, begin: int | None = None) -> Plan:
         begin = next_line if last_end > next_line - sixteenth else max(last_end, last_onset + 1)
     first_line = lines[bisect_right(lines, begin - 1)]
     end = lines[lines.index(first_line) + bars]
-    channels = np.bincount(notes["channel"], minlength=16)
-    channel = int(channels.argmax())
-    return Plan(begin, end, LONGEST_BARS * bar, channel, _program(score, channel, begin))
+    channel = usual_channel(notes)
+    return Plan(begin, end, LONGEST_BARS * bar, channel, program_of(score, channel, begin))
 
 
-def _program(score: Score, channel: int, tick: int) -> int:
+def usual_channel(notes: Notes) -> int:
+    """The channel of most notes."""
+    return int(np.bincount(notes["channel"], minlength=16).argmax())
+
+
+def program_of(score: Score, channel: int, tick: int) -> int:
     """The program of a channel at a tick, 0 where none was set."""
     changes = [
         event
@@ -114,12 +120,14 @@ def within(notes: Notes, plan: Plan) -> Notes:
     return notes[~np.append(same, False)[: len(notes)]]
 
 
-def last_pedal(score: Score) -> tuple[int, bool]:
-    """Tick after a prompt's last change of the pedal, and whether it is down then.
+def last_pedal(score: Score, before: int | None = None) -> tuple[int, bool]:
+    """Tick after the last change of the pedal (before a tick), and whether it is down then.
 
-    Its last lift may lie a little after its end: what is pressed before would be lifted with it.
+    A prompt's last lift may lie a little after its end: what is pressed before would be lifted with it.
     """
     changes = events.sustain(score)
+    if before is not None:
+        changes = changes[changes[:, 0] < before]
     return (int(changes[-1, 0]) + 1, bool(changes[-1, 1])) if len(changes) else (0, False)
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cadenza.files import atomic_path
-from cadenza.score import Notes, Score
+from cadenza.score import Notes, Score, among
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -66,13 +66,13 @@ def piano_roll(
     score: Score,
     path: str | os.PathLike[str],
     *,
-    prompt_end: int | None = None,
+    added: Notes | None = None,
     title: str = "",
     bars_per_system: int = 16,
 ) -> None:
     """A score as a PNG: notes in time and pitch, darker where louder, in rows of `bars_per_system` bars.
 
-    Notes that start before `prompt_end` (ticks) are blue and the others orange; all are blue without it.
+    Notes are blue, but those that were added orange, with a line where these begin after others.
     Below each row stand the velocities, and the sustain pedal where there is one. Drums are left out. A score
     without notes gives a picture that says so. Raises CadenzaError where the file cannot be written.
     """
@@ -87,10 +87,10 @@ def piano_roll(
     for system, (roll, strip, foot) in zip(systems, axes, strict=True):
         _draw_keys(roll, system)
         _draw_bars(score, system, roll)
-        _draw_notes(roll, strip, notes, system, prompt_end)
+        _draw_notes(roll, strip, notes, system, added)
         if foot is not None:
             _draw_pedal(foot, pedal, system)
-    _legend(figure, prompt_end)
+    _legend(figure, added)
     _save(figure, path)
 
 
@@ -265,7 +265,7 @@ def _beats(score: Score, system: _System) -> list[int]:
     return beats
 
 
-def _draw_notes(roll: Axes, strip: Axes, notes: Notes, system: _System, prompt_end: int | None) -> None:
+def _draw_notes(roll: Axes, strip: Axes, notes: Notes, system: _System, added: Notes | None) -> None:
     """The notes of a system as rectangles, and their velocities as stems below."""
     from matplotlib.collections import LineCollection, PolyCollection
 
@@ -274,8 +274,9 @@ def _draw_notes(roll: Axes, strip: Axes, notes: Notes, system: _System, prompt_e
     seen = seen[np.argsort(seen["velocity"], kind="stable")]
     start, stop, pitch = seen["start"], seen["end"], seen["pitch"].astype(np.float64)
     colours = _shades(seen["velocity"], BLUE)
-    if prompt_end is not None:
-        colours = np.where((start < prompt_end)[:, None], colours, _shades(seen["velocity"], ORANGE))
+    if added is not None:
+        new = among(seen, added)
+        colours = np.where(new[:, None], _shades(seen["velocity"], ORANGE), colours)
     stop = np.maximum(stop, start + system.span / 1000)
     boxes = _boxes(start, stop, pitch - 0.42, pitch + 0.42)
     roll.add_collection(PolyCollection(boxes, facecolors=colours, edgecolors=PAPER, linewidths=0.3, zorder=3))
@@ -285,8 +286,9 @@ def _draw_notes(roll: Axes, strip: Axes, notes: Notes, system: _System, prompt_e
     strip.set_ylim(0, 127)
     strip.set_yticks([50], ["velocity"])
     strip.hlines(0, begin, end, color=BAR, linewidth=0.8, clip_on=False)
-    if prompt_end is not None and begin < prompt_end < end:
-        roll.axvline(prompt_end, color=INK, linewidth=1.1, linestyle=(0, (3, 2)), zorder=4)
+    first = int(added["start"].min()) if added is not None and len(added) else begin
+    if int(notes["start"].min()) < first and begin < first < end:
+        roll.axvline(first, color=INK, linewidth=1.1, linestyle=(0, (3, 2)), zorder=4)
 
 
 def _draw_pedal(foot: Axes, pedal: NDArray[np.int64], system: _System) -> None:
@@ -300,9 +302,9 @@ def _draw_pedal(foot: Axes, pedal: NDArray[np.int64], system: _System) -> None:
     foot.set_yticks([0.5], ["pedal"])
 
 
-def _legend(figure: Figure, prompt_end: int | None) -> None:
+def _legend(figure: Figure, added: Notes | None) -> None:
     """What the colours mean, at the top right: the hues, each from soft to loud."""
-    names = [("notes", BLUE)] if prompt_end is None else [("prompt", BLUE), ("continuation", ORANGE)]
+    names = [("notes", BLUE)] if added is None else [("given", BLUE), ("added", ORANGE)]
     height = figure.get_figheight()
     right = WIDTH - 0.3
     for name, ramp in reversed(names):

@@ -144,6 +144,15 @@ def note_array(rows: Iterable[Sequence[int]] | Notes, channel: int = 0) -> Notes
     return notes
 
 
+def among(notes: Notes, others: Notes) -> NDArray[np.bool_]:
+    """Which notes are, in all that they are, also among others: (notes,)."""
+
+    def scalars(array: Notes) -> NDArray[np.void]:
+        return np.ascontiguousarray(array).view(f"V{array.dtype.itemsize}")
+
+    return np.isin(scalars(notes), scalars(others))
+
+
 @dataclass(frozen=True, eq=False)
 class Track:
     """One track of a file: its notes, and every other message verbatim and in file order.

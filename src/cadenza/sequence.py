@@ -60,7 +60,17 @@ class EditModel(SequenceModel[EventSequence, State]):
     """A model of events that draws around notes that are fixed."""
 
     look_ahead: int
-    """Steps by which what is known is told before its onset; 0: at the beginning of the region."""
+    """Steps by which what is known is told before its onset."""
+
+    @abstractmethod
+    def start(
+        self,
+        prompt: EventSequence | None,
+        style: str | None,
+        places: Places,
+        after: EventSequence | None = None,
+    ) -> State:
+        """See `SequenceModel.start`. `after`: the notes that follow what is drawn (`edits.following`)."""
 
     @abstractmethod
     def tell(self, state: State, known: Known) -> None:

@@ -27,8 +27,9 @@ from cadenza.architecture import ComposerConfig, MarkovConfig
 from cadenza.batches import EventBatches, RollBatches, TokenBatches, Weighted, batches_of, moved
 from cadenza.checkpoint import Checkpoint, Tensors, load_checkpoint, load_tensors, save_checkpoint
 from cadenza.counting import fit_markov
+from cadenza.engine.chooser import Passage, Span
 from cadenza.engine.constraints import Constraints
-from cadenza.engine.generate import Passage, Span, sequence_of, stream
+from cadenza.engine.generate import sequence_of, stream
 from cadenza.engine.network import NumpyComposer
 from cadenza.engine.sampler import Sampling
 from cadenza.errors import CadenzaError

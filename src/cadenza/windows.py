@@ -119,7 +119,7 @@ class WindowSource:
     edits: float = 0.0
     """Share of the windows of which a part is fixed, and announced"""
     look_ahead: int = 0
-    """so many steps ahead; 0: at the beginning of the region (see `representation.edits`)."""
+    """so many steps ahead (see `representation.edits`)."""
 
     def draw(self, step: int) -> Windows:
         """The batch of a training step."""

@@ -13,6 +13,11 @@ from numpy.typing import NDArray
 from cadenza.errors import CadenzaError
 from cadenza.representation.events import HIGHEST, LOWEST
 
+KEYS: Final = HIGHEST - LOWEST + 1
+FINGERS: Final = 5
+MIN_SPAN: Final = 4
+"""Semitones: in less no triad can be played by one hand."""
+
 _LETTERS: Final = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11}
 _ACCIDENTALS: Final = {"#": 1, "♯": 1, "b": -1, "♭": -1, "": 0}
 
@@ -80,18 +85,36 @@ class Constraints:
     """Lowest MIDI pitch."""
     highest: int = HIGHEST
     """Highest MIDI pitch."""
+    most: int | None = None
+    """Most keys held at once, those of fixed notes among them; None for any number."""
+    hand_span: int | None = None
+    """Semitones that one hand reaches: what is held at once lies within two such spans, five keys each; None
+    for any."""
 
     def __post_init__(self) -> None:
+        if self.most is not None and not 1 <= self.most <= KEYS:
+            raise CadenzaError(f"the most notes at once must be from 1 to {KEYS}, not {self.most}")
+        if self.hand_span is not None and not MIN_SPAN <= self.hand_span <= KEYS:
+            raise CadenzaError(
+                f"the span of a hand must be from {MIN_SPAN} to {KEYS} semitones (a tenth has 16), "
+                f"not {self.hand_span}"
+            )
         if not self.pitches.any():
             bounds = f"from {self.lowest} to {self.highest}"
             why = f"no pitch {bounds} is in the key" if self.key else f"no piano key lies {bounds}"
             raise CadenzaError(f"{why}: widen the range or change the key")
 
     @classmethod
-    def parse(cls, key: str | None, pitch_range: str | None) -> Constraints:
+    def parse(
+        cls,
+        key: str | None,
+        pitch_range: str | None,
+        most: int | None = None,
+        hand_span: int | None = None,
+    ) -> Constraints:
         """Constraints from a key and a range in words (see `parse_key` and `parse_range`); None for none."""
         low, high = (LOWEST, HIGHEST) if pitch_range is None else parse_range(pitch_range)
-        return cls(None if key is None else parse_key(key), low, high)
+        return cls(None if key is None else parse_key(key), low, high, most, hand_span)
 
     @cached_property
     def pitches(self) -> NDArray[np.bool_]:
@@ -99,3 +122,36 @@ class Constraints:
         pitches = np.arange(LOWEST, HIGHEST + 1)
         allowed = (pitches >= self.lowest) & (pitches <= self.highest)
         return allowed if self.key is None else allowed & np.isin(pitches % 12, sorted(self.key))
+
+    @property
+    def limits(self) -> bool:
+        """Whether what is held at once is limited."""
+        return self.most is not None or self.hand_span is not None
+
+    def playable_with(self, held: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Which keys can be held together with some others, within the limits: (88,) of (88,)."""
+        fits = np.ones(KEYS, bool)
+        if self.most is not None and np.count_nonzero(held) >= self.most:
+            fits = held.copy()
+        if self.hand_span is not None:
+            fits &= _within_two_hands(np.flatnonzero(held), self.hand_span)
+        return fits
+
+
+def _within_two_hands(held: NDArray[np.intp], span: int) -> NDArray[np.bool_]:
+    """Which keys two hands can hold besides some others, by ascending number: (88,)."""
+    every = np.column_stack([np.tile(held, (KEYS, 1)), np.arange(KEYS)])
+    fits = _two_hands_hold(np.sort(every, axis=1), span)
+    if len(held):  # one of them is no further key
+        fits[held] = _two_hands_hold(held[None], span)[0]
+    return fits
+
+
+def _two_hands_hold(keys: NDArray[np.intp], span: int) -> NDArray[np.bool_]:
+    """Whether two hands can hold the keys of each row, which ascend: (rows,) of (rows, keys)."""
+    count = keys.shape[1]
+    holds = np.zeros(len(keys), bool)
+    for left in range(max(0, count - FINGERS), min(count, FINGERS) + 1):  # keys of the left hand
+        reaches = [np.ptp(hand, axis=1) for hand in (keys[:, :left], keys[:, left:]) if hand.shape[1]]
+        holds |= np.max(reaches, axis=0) <= span
+    return holds

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cadenza.architecture import BAR_UNIT, ComposerConfig, rotary_frequencies, style_index
-from cadenza.representation.edits import DRAWN, STOP, Elements, Known, distance
+from cadenza.representation.edits import AFTER, DRAWN, STOP, Elements, Known, distance, index_of
 from cadenza.representation.events import END, FIELDS, NO_POSITION, SHIFT, STEPS_PER_QUARTER, EventSequence
 from cadenza.sequence import Choose, EditModel, Places
 
@@ -276,7 +276,6 @@ class NumpyComposer(EditModel[ComposerState]):
             mixed = (weights @ values) / weights.sum(-1, keepdims=True)
             x = x + mixed.transpose(1, 0, 2).reshape(notes, -1) @ block.out
             x += squared_relu(norm(x) @ block.up) @ block.down
-        state.count += notes
         return norm(x)
 
     def _read_one(self, state: ComposerState, x: Array, turns: NDArray[np.complex64]) -> Array:
@@ -294,20 +293,38 @@ class NumpyComposer(EditModel[ComposerState]):
             mixed /= weights.sum(-1, keepdims=True)
             x += mixed.reshape(-1).dot(block.out)
             x += feed_forward_one(x, block.up, block.down)
-        state.count += 1
         return norm_one(x)
 
     # --- SequenceModel --------------------------------------------------------------------------------------
 
-    def start(self, prompt: EventSequence | None, style: str | None, places: Places) -> ComposerState:
-        """See `SequenceModel.start`. A prompt's rows are read from its `places`, not asked of `places`."""
+    def start(
+        self,
+        prompt: EventSequence | None,
+        style: str | None,
+        places: Places,
+        after: EventSequence | None = None,
+    ) -> ComposerState:
+        """See `EditModel.start`. A prompt's rows are read from its `places`, not asked of `places`."""
         state = self._empty_state(style, places)
+        self._read_after(state, after)
         x, onsets, pitches = self._inputs(prompt, state)
-        state.known = self._read(state, x, self._turns(onsets, np.arange(len(x)), pitches))[-1]
+        index = state.count + np.arange(len(x))
+        state.known = self._read(state, x, self._turns(onsets, index, pitches))[-1]
+        state.count += len(x)
         if prompt is not None and len(prompt):
             state.onset = int(prompt.onsets[-1])
             state.pitch, state.pedal = int(prompt.rows[-1, 1]), int(prompt.rows[-1, 4])
         return state
+
+    def _read_after(self, state: ComposerState, after: EventSequence | None) -> None:
+        """Takes the notes that follow a region into a state, before anything else."""
+        if after is None or not len(after):
+            return
+        places = np.stack([after.positions, after.bars], axis=1).astype(np.int64)
+        rows = after.rows.astype(np.int64)
+        x = self._embed_elements(rows, places, np.full(len(rows), AFTER), state.style)
+        self._read(state, x, self._turns(after.onsets, np.arange(len(x)), rows[:, 1]))
+        state.count = len(x)
 
     def _empty_state(self, style: str | None, places: Places) -> ComposerState:
         """Before anything was read, not even the start."""
@@ -335,11 +352,12 @@ class NumpyComposer(EditModel[ComposerState]):
         start = self._embed_start(place, state.style)[None]
         if prompt is None or not len(prompt):
             return start, np.zeros(1, np.int64), np.zeros(1, np.int64)
-        keep = slice(max(0, len(prompt) - self.config.context), None)
+        room = self.config.context - state.count
+        keep = slice(max(0, len(prompt) - room), None)
         rows = prompt.rows[keep].astype(np.int64)
         where = np.stack([prompt.positions[keep], prompt.bars[keep]], axis=1).astype(np.int64)
         x, onsets, pitches = self._embed(rows, where, state.style), prompt.onsets[keep], rows[:, 1]
-        if len(prompt) >= self.config.context:
+        if len(prompt) >= room:
             return x, onsets.astype(np.int64), pitches
         return (
             np.concatenate([start, x]),
@@ -354,7 +372,7 @@ class NumpyComposer(EditModel[ComposerState]):
         rows = known.rows.astype(np.int64)
         rows[:, 0] = distance(known.onsets - state.onset)
         x = self._embed_elements(rows, known.places, known.kinds, state.style)
-        index = state.count + np.arange(len(x))
+        index = np.full(len(x), state.count - 1)
         state.known = self._read(state, x, self._turns(known.onsets, index, known.rows[:, 1]))[-1]
 
     def step(self, state: ComposerState, choose: Choose) -> tuple[int, ...]:
@@ -389,6 +407,7 @@ class NumpyComposer(EditModel[ComposerState]):
         symbols = np.array([*row, place[0], place[1] // BAR_UNIT, state.style])
         x = self._embedding.take(symbols + self._offsets, axis=0).sum(0)
         state.known = self._read_one(state, x, self._turns(state.onset, state.count, state.pitch))
+        state.count += 1
 
     def log_probabilities(self, sequence: EventSequence, style: str | None) -> NDArray[np.float64]:
         """See `SequenceModel.log_probabilities`.
@@ -406,6 +425,7 @@ class NumpyComposer(EditModel[ComposerState]):
             index = state.count + np.arange(len(rows[part]))
             turns = self._turns(sequence.onsets[part], index, rows[part, 1])
             known.append(self._read(state, self._embed(rows[part], places[part], state.style), turns))
+            state.count += len(index)
         drawn = np.concatenate([rows, [[END, 0, 0, 0, 0]]])
         led_to = np.concatenate([places, [[NO_POSITION, 0]]])
         last = np.concatenate([[-1], rows[:, 1]])
@@ -416,15 +436,15 @@ class NumpyComposer(EditModel[ComposerState]):
         """Natural log-probability of every field of each row that is drawn: (drawn, 5)."""
         state = self._empty_state(style, lambda _: (0, 0))
         known: list[Array] = []
+        index, begin = index_of(elements.kinds), int(elements.is_start.argmax())
         for i in range(0, len(elements.kinds), CHUNK):
             part = slice(i, i + CHUNK)
             x = self._embed_elements(
                 elements.rows[part], elements.places[part], elements.kinds[part], state.style
             )
-            if elements.is_start[i]:
-                x[0] = self._embed_start(elements.places[i].tolist(), state.style)
-            index = state.count + np.arange(len(x))
-            turns = self._turns(elements.onsets[part], index, elements.rows[part, 1])
+            if elements.is_start[part].any():
+                x[begin - i] = self._embed_start(elements.places[begin].tolist(), state.style)
+            turns = self._turns(elements.onsets[part], index[part], elements.rows[part, 1])
             known.append(self._read(state, x, turns))
         drawn = elements.drawn
         return self._score(

@@ -10,8 +10,8 @@ from typing import Final, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from cadenza.engine.chooser import REMEMBERED, Span
 from cadenza.engine.constraints import Constraints
-from cadenza.engine.generate import REMEMBERED, Span
 from cadenza.engine.sampler import Sampler, Sampling
 from cadenza.errors import CadenzaError
 from cadenza.representation.tokens import TokenSequence, Vocabulary, Voice

@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from cadenza.architecture import ComposerConfig, rotary_frequencies
 from cadenza.models.base import EventBatch, EventModel, norm
+from cadenza.representation.edits import AFTER, DRAWN
 from cadenza.representation.events import STEPS_PER_QUARTER
 
 
@@ -85,7 +86,8 @@ class Composer(EventModel):
         self.register_buffer("frequencies", torch.from_numpy(rotary_frequencies()).float(), persistent=False)
 
     def trunk(self, batch: EventBatch) -> Tensor:
-        index = torch.arange(batch.onsets.shape[1], device=batch.onsets.device).expand_as(batch.onsets)
+        # What is announced stands beside the element before it (see `representation.edits.index_of`).
+        index = ((batch.kinds == DRAWN) | (batch.kinds == AFTER)).cumsum(1) - 1
         # Counted from the window's first note: only differences matter, and small angles keep their digits.
         quarters = (batch.onsets - batch.onsets[:, :1]) / STEPS_PER_QUARTER
         with torch.autocast(batch.onsets.device.type, enabled=False):

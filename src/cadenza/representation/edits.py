@@ -1,30 +1,35 @@
 """Parts of a piece that are fixed, and where they are told to a model that draws the others.
 
 Every edit is one question: these notes are fixed, draw the others. What the model reads is a row of
-*elements*: the drawn notes in their order, and among them what is known of the region besides, each at the
-point at which it is announced. Of a drawn note the shift counts from the drawn note before it; a fixed note
-carries in its place how far ahead (or just now) it lies. A marker says where the region stops: no drawn note
-begins there or later, and the END that is drawn means that nothing more comes before it.
-
-Two ways of announcing are told apart by the look-ahead: with 0 all that is known stands at the beginning of
-the region, as a prefix; else each known element stands as soon as the last drawn note lies at most so many
-steps before it (as in Thickstun et al., "Anticipatory Music Transformer", 2023, section 3, with metrical
-instead of clock time).
+*elements*. First come the notes that follow the region, if it stops somewhere: so that what is drawn joins
+what came before it without a seam (Bavarian et al., "Efficient Training of Language Models to Fill in the
+Middle", 2022, section 3: suffix, prefix, middle). Then come the drawn notes in their order, and among them
+what else is known of the region, each as soon as the last drawn note lies at most a look-ahead before it
+(Thickstun et al., "Anticipatory Music Transformer", 2023, section 3; metrical instead of clock time). Of a
+drawn note the shift counts from the drawn note before it; a fixed note carries in its place how far ahead (or
+just now) it lies. A marker says where the region stops: no drawn note begins there or later, and the END that
+is drawn means that nothing more comes before it.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cadenza.representation.events import DURATION, END, NO_POSITION, SHIFT, EventSequence
+from cadenza.representation.events import DURATION, END, FIELDS, NO_POSITION, SHIFT, EventSequence
 
-DRAWN, FIXED, STOP = 0, 1, 2
-KINDS: Final = 3
-"""Kinds of elements: a note that was drawn (or the beginning), a note that is fixed, the region's end."""
+DRAWN, FIXED, STOP, AFTER = 0, 1, 2, 3
+KINDS: Final = 4
+"""Kinds of elements: a note that was drawn (or the beginning), a fixed note of the region, the end of the
+region, a note that follows it."""
+
+
+def index_of(kinds: NDArray[np.integer]) -> NDArray[np.int64]:
+    """The index of each element, as attention knows it: announced ones stand beside the element before."""
+    return np.cumsum((kinds == DRAWN) | (kinds == AFTER)) - 1
 
 
 @dataclass(frozen=True)
@@ -70,18 +75,26 @@ NOTHING: Final = Known(
 """Where nothing is known."""
 
 
-def known_of(fixed: EventSequence, stop: int | None, stop_place: tuple[int, int]) -> Known:
-    """Fixed notes, and the marker of a region that stops at a step."""
+def known_notes(fixed: EventSequence) -> Known:
+    """Fixed notes as known elements."""
     rows = fixed.rows.copy()
     rows[:, 0] = 0
     places = np.stack([fixed.positions, fixed.bars], axis=1)
-    kinds = np.full(len(rows), FIXED, np.int8)
-    onsets = fixed.onsets.astype(np.int32)
-    if stop is not None:
-        rows = np.concatenate([rows, np.zeros((1, rows.shape[1]), np.int16)])
-        onsets = np.append(onsets, np.int32(stop))
-        places = np.concatenate([places, np.array([stop_place], np.int16)])
-        kinds = np.append(kinds, np.int8(STOP))
+    return Known(rows, fixed.onsets.astype(np.int32), places, np.full(len(rows), FIXED, np.int8))
+
+
+def stop_at(step: int, place: tuple[int, int]) -> Known:
+    """The marker of a region that stops at a step, of some position in a bar of some length."""
+    row = np.zeros((1, len(FIELDS)), np.int16)
+    return Known(row, np.array([step], np.int32), np.array([place], np.int16), np.array([STOP], np.int8))
+
+
+def in_order(*parts: Known) -> Known:
+    """All that is known, by onset; of one onset, markers before notes."""
+    rows, onsets, places, kinds = (
+        np.concatenate([getattr(part, name) for part in parts])
+        for name in ("rows", "onsets", "places", "kinds")
+    )
     order = np.lexsort((kinds == FIXED, onsets))
     return Known(rows[order], onsets[order], places[order], kinds[order])
 
@@ -94,14 +107,12 @@ def announced(
     onsets: (drawn,), of the drawn elements, the beginning of the piece among them. known: (known,) onsets,
     ascending. begin: the element after which the region begins; what lies before it was drawn without a word.
     """
-    if not look_ahead:
-        return np.full(len(known), begin, np.int64)
     return np.searchsorted(onsets, np.asarray(known) - look_ahead, side="left").clip(begin)
 
 
 def announced_until(known: NDArray[np.integer], onset: int, look_ahead: int) -> int:
     """How many known elements, by their ascending onsets, are told when the last drawn note lies at one."""
-    return int(np.searchsorted(known, onset + look_ahead, side="right")) if look_ahead else len(known)
+    return int(np.searchsorted(known, onset + look_ahead, side="right"))
 
 
 def distance(ahead: NDArray[np.integer]) -> NDArray[np.int64]:
@@ -152,8 +163,42 @@ def elements_of(cut: EventSequence, first: int, region: Region, look_ahead: int)
     first: 0 where the cut begins as the piece does, else 1: its first row is only known. What is drawn ends
     with END where the region stops or the piece does.
     """
-    drawn, fixed = without(cut, region.fixed)
-    known = known_of(fixed, region.stop, region.stop_place)
+    _, fixed = without(cut, region.fixed)
+    if region.stop is None:
+        return _region_elements(cut, first, region, known_notes(fixed), look_ahead)
+    inside = fixed.onsets < region.stop
+    known = known_notes(fixed.part(inside, complete=False))
+    known = in_order(known, stop_at(region.stop, region.stop_place))
+    after = following(fixed.part(~inside, complete=cut.complete), region.stop)
+    parts = _after_elements(after), _region_elements(cut, first, region, known, look_ahead)
+    names = [field.name for field in fields(Elements)]
+    return Elements(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
+
+
+def _after_elements(after: EventSequence) -> Elements:
+    """What stands for the notes that follow a region, of which none is drawn."""
+    rows = after.rows.astype(np.int64)
+    places = np.stack([after.positions, after.bars], axis=1).astype(np.int64)
+    never = np.zeros(len(rows), bool)
+    nowhere = np.full(len(rows), -1)
+    return Elements(
+        rows=rows,
+        places=places,
+        onsets=after.onsets.astype(np.int64),
+        kinds=np.full(len(rows), AFTER),
+        is_start=never,
+        last=nowhere,
+        next_rows=np.zeros_like(rows),
+        next_places=np.zeros_like(places),
+        drawn=never,
+    )
+
+
+def _region_elements(
+    cut: EventSequence, first: int, region: Region, known: Known, look_ahead: int
+) -> Elements:
+    """What stands for the drawn notes of a cut and what is announced among them."""
+    drawn, _ = without(cut, region.fixed)
     rows, onsets = drawn.rows.astype(np.int64), drawn.onsets.astype(np.int64)
     places = np.stack([drawn.positions, drawn.bars], axis=1).astype(np.int64)
     if first:
@@ -173,21 +218,27 @@ def elements_of(cut: EventSequence, first: int, region: Region, look_ahead: int)
     at = np.concatenate([np.arange(len(rows)), after])
     order = np.argsort(np.concatenate([np.arange(len(rows)), after + 0.5]), kind="stable")
     at, kinds = at[order], np.concatenate([np.full(len(rows), DRAWN), known.kinds])[order].astype(np.int64)
-    following = np.concatenate([rows[1:], [[END, 0, 0, 0, 0]]])
+    upcoming = np.concatenate([rows[1:], [[END, 0, 0, 0, 0]]])
     leading = np.concatenate([places[1:], [[NO_POSITION, 0]]])
     ends = cut.complete or region.stop is not None
-    is_start = (order == 0) & (first == 0)
     return Elements(
         rows=np.concatenate([rows, told])[order],
         places=np.concatenate([places, known.places.astype(np.int64)])[order],
         onsets=np.concatenate([onsets, known.onsets.astype(np.int64)])[order],
         kinds=kinds,
-        is_start=is_start,
+        is_start=(order == 0) & (first == 0),
         last=np.where((at == 0) & (first == 0), -1, rows[at, 1]),
-        next_rows=following[at],
+        next_rows=upcoming[at],
         next_places=leading[at],
         drawn=np.append(kinds[1:] == DRAWN, True) & ((at < len(rows) - 1) | ends),
     )
+
+
+def following(notes: EventSequence, stop: int) -> EventSequence:
+    """The notes that follow a region, the shift of the first counted from its end."""
+    rows = notes.rows.copy()
+    rows[:, 0] = SHIFT.encode(np.diff(notes.onsets, prepend=stop).clip(max=int(SHIFT.table[-1])))
+    return replace(notes, rows=rows)
 
 
 # --- Regions to learn from ----------------------------------------------------------------------------------

@@ -232,8 +232,12 @@ def encode(score: Score, grid: Grid | None = None) -> EventSequence:
     return encode_in(frame_of(score, grid))
 
 
-def encode_in(frame: Frame) -> EventSequence:
-    """Rows of the score of a frame, counted in that frame. Raises CadenzaError as `encode` does."""
+def encode_in(frame: Frame, *, true_onsets: bool = False) -> EventSequence:
+    """Rows of the score of a frame, counted in that frame. Raises CadenzaError as `encode` does.
+
+    true_onsets: every onset is where it is in the score, and a shift that no symbol has is the nearest; else
+    the onsets are those that the shifts say.
+    """
     notes = _on_the_piano(frame.score)
     if not len(notes):
         raise CadenzaError(why_empty(frame.score))
@@ -243,6 +247,8 @@ def encode_in(frame: Frame) -> EventSequence:
 
     onsets, group = np.unique(starts, return_inverse=True)
     shifts, placed = _place(onsets)
+    if true_onsets:
+        shifts, placed = SHIFT.encode(np.diff(onsets, prepend=0).clip(max=int(SHIFT.table[-1]))), onsets
     durations = DURATION.encode(_until_restruck(placed[group], np.maximum(ends - starts, 1), pitches))
     pedals = _pedals(frame, onsets)
     first = np.diff(group, prepend=-1) > 0

@@ -1,7 +1,7 @@
 """Reads an uploaded MIDI file in a process of its own, with limits, so that no file can harm the studio.
 
-As a program (`python -m cadenza.server.reading`) it is that process: bytes on standard input, JSON on standard
-output.
+As a program (`python -m cadenza.server.reading`) it is that process: bytes on standard input, JSON on
+standard output.
 """
 
 from __future__ import annotations

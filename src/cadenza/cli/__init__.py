@@ -1,0 +1,9 @@
+"""The command line: parse, call, print. Everything else lives below.
+
+A command is defined where its module is imported; the help lists them in that order.
+"""
+
+from cadenza.cli import composing, listening, serving, training
+from cadenza.cli.shell import app, main
+
+__all__ = ["app", "composing", "listening", "main", "serving", "training"]

@@ -1,0 +1,90 @@
+"""Commands that look at music and listen to it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from cadenza.cli.options import Soundfont
+from cadenza.cli.shell import AsJson, app, check_output, counted, out, say
+from cadenza.errors import CadenzaError
+
+
+@app.command()
+def inspect(
+    files: Annotated[list[Path], typer.Argument(help="MIDI files.")],
+    as_json: AsJson = False,
+) -> None:
+    """Say what is in a MIDI file: notes, bars, tempo, metre, key, grid, and what is wrong with it.
+
+    [bold]cadenza inspect in.mid[/bold]
+    """
+    from cadenza.inspection import inspect_score
+    from cadenza.midi import read_midi
+
+    failed = False
+    for path in files:
+        try:
+            inspection = inspect_score(read_midi(path))
+        except CadenzaError as error:
+            # One bad file among many should not hide the others.
+            failed = True
+            say(str(error))
+            continue
+        if as_json:
+            print(json.dumps({"file": str(path)} | inspection.as_dict()))
+            continue
+        # As Text: names of files and tracks may look like markup.
+        table = Table(title=Text(str(path)), title_justify="left", show_header=False, box=None)
+        table.add_column(style="bold")
+        table.add_column(overflow="fold")
+        for name, value in inspection.lines():
+            table.add_row(name, Text(value))
+        out.print(table)
+    if failed:
+        raise typer.Exit(2)
+
+
+@app.command()
+def render(
+    file: Annotated[Path, typer.Argument(help="MIDI file.")],
+    out_file: Annotated[
+        Path | None,
+        typer.Option("-o", "--out", help="WAV, MP3 or PNG file; by default the MIDI file's name in .wav."),
+    ] = None,
+    soundfont: Soundfont = None,
+) -> None:
+    """Turn a MIDI file into sound (.wav, .mp3) or a picture (.png).
+
+    [bold]cadenza render in.mid -o in.mp3[/bold]
+    """
+    from cadenza.midi import read_midi
+
+    score = read_midi(file)
+    target = out_file or file.with_suffix(".wav")
+    kind = target.suffix.lower()
+    if kind not in (".wav", ".mp3", ".png"):
+        raise CadenzaError(f"{target}: the name should end in .wav, .mp3 or .png")
+    drums = len(score.notes) - len(score.pitched_notes)
+    if drums == len(score.notes):
+        raise CadenzaError(
+            f"{file}: there {'are only drums' if drums else 'is no note'} in it: nothing to play"
+        )
+    check_output(target, source=file)
+    if kind == ".png":
+        from cadenza.plot import piano_roll
+
+        piano_roll(score, target, title=file.stem)
+    else:
+        from cadenza import audio
+
+        samples = audio.render(score, audio.load_bank(soundfont))
+        (audio.write_wav if kind == ".wav" else audio.write_mp3)(samples, target)
+    if drums:
+        say(f"{file}: {counted(drums, 'drum note')} left out")
+    out.print(str(target), markup=False, highlight=False, soft_wrap=True)

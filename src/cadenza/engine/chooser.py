@@ -1,0 +1,226 @@
+"""Chooses symbols of a row within what must hold: masks on the logits of each field, then a draw."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cadenza.engine.constraints import Constraints
+from cadenza.engine.sampler import Sampler
+from cadenza.representation.edits import FIXED, NOTHING, Known
+from cadenza.representation.events import DURATION, END, PITCH, SHIFT, EventSequence
+from cadenza.sequence import Places
+
+REMEMBERED: Final = 48
+"""Pitches drawn lately that a repetition penalty falls on."""
+
+
+LENIENT: Final = 0.25
+"""Strictness of the draws of all but pitch. An unlikely pitch is heard as a wrong note, an unlikely rhythm
+is not; and as strict with both, short shifts crowd out the long ones and the music grows dense."""
+
+
+@dataclass(frozen=True)
+class Span:
+    """Where notes are wanted: onsets in `begin <= step < end`, none held longer than `longest` steps."""
+
+    begin: int
+    end: int
+    longest: int = int(DURATION.table[-1])
+    may_end: int | None = None
+    """Step from which on the model may say that nothing more comes; None: it may not."""
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """Keys that fixed notes hold, as symbols, from `starts` up to `ends`, in steps: (notes,) each."""
+
+    starts: NDArray[np.int64]
+    ends: NDArray[np.int64]
+    pitches: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, known: Known) -> Fixed:
+        """The notes among what is known."""
+        rows, starts = known.rows[known.kinds == FIXED], known.onsets[known.kinds == FIXED].astype(np.int64)
+        return cls(starts, starts + DURATION.decode(rows[:, 2]), rows[:, 1].astype(np.int64))
+
+    def free(self, step: int) -> NDArray[np.bool_]:
+        """Keys that no fixed note holds at a step: (88,)."""
+        free = np.ones(PITCH.size, bool)
+        free[self.pitches[(self.starts <= step) & (step < self.ends)]] = False
+        return free
+
+    def room(self, pitch: int, step: int) -> int:
+        """Steps until a fixed note strikes a key that is struck at a step; very many where none does."""
+        later = self.starts[(self.pitches == pitch) & (self.starts > step)]
+        return int(later.min()) - step if len(later) else int(DURATION.table[-1])
+
+
+Side = Literal["above", "below"]
+
+
+@dataclass(frozen=True)
+class Passage:
+    """What is to be drawn, and what surrounds it."""
+
+    span: Span
+    places: Places
+    """Of the steps of the piece."""
+    prompt: EventSequence | None = None
+    """What comes before."""
+    known: Known = NOTHING
+    """What is fixed in the span, and where it stops; models that draw around that are an `EditModel`."""
+    after: EventSequence | None = None
+    """The notes that follow the span."""
+    style: str | None = None
+    side: Side | None = None
+    """On which side of the fixed notes that sound the drawn ones lie; None for either."""
+    single: bool = False
+    """Whether drawn notes sound one at a time."""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """One note as it was drawn: symbols of its row, onset in steps, place in the bar and the bar's length."""
+
+    row: tuple[int, ...]
+    onset: int
+    place: tuple[int, int]
+
+
+@dataclass
+class Chooser:
+    """Masks the logits of each field with what must hold, then samples."""
+
+    sampler: Sampler
+    constraints: Constraints
+    passage: Passage
+    fixed: Fixed = field(init=False)
+    too_long: int = field(init=False)
+    """Symbol of the first duration that is longer than the span allows; the shortest is always allowed."""
+    onset: int = 0
+    pitch: int = -1
+    """Of the last row, as a symbol; -1 before the first."""
+    begun: bool = False
+    """Whether a note of this span was drawn."""
+    full: bool = False
+    """Whether no further note fits into the span."""
+    onset_next: int = 0
+    pitch_next: int = 0
+    until: NDArray[np.int64] = field(default_factory=lambda: np.zeros(PITCH.size, np.int64))
+    """Step up to which each key is held."""
+    recent: deque[int] = field(default_factory=lambda: deque[int](maxlen=REMEMBERED))
+
+    def __post_init__(self) -> None:
+        self.fixed = Fixed.of(self.passage.known)
+        prompt = self.passage.prompt
+        if prompt is not None and len(prompt):
+            self.onset, self.pitch = int(prompt.onsets[-1]), int(prompt.rows[-1, 1])
+            ends = prompt.onsets + DURATION.decode(prompt.rows[:, 2])
+            np.maximum.at(self.until, prompt.rows[:, 1], ends)
+        self.too_long = _durations_within(self.span.longest)
+
+    @property
+    def span(self) -> Span:
+        """Where notes are wanted."""
+        return self.passage.span
+
+    @property
+    def over(self) -> bool:
+        """Whether the span may be left as it is."""
+        return self.begun or self.full or self.span.may_end is not None
+
+    def __call__(self, field_index: int, logits: NDArray[np.float32]) -> int:
+        logits = logits.copy()
+        if field_index == 0:
+            symbol = self._shift(logits)
+            self.onset_next = self.span.end if symbol == END else self.onset + SHIFT.values[symbol]
+            return symbol
+        if field_index == 1:
+            logits[~self._open_keys(self.onset_next)] = -np.inf
+            self.pitch_next = self.sampler.draw(logits, self.recent)
+            return self.pitch_next
+        if field_index == 2:
+            logits[min(self.too_long, _durations_within(self._room())) :] = -np.inf
+        return self.sampler.draw(logits, strictness=LENIENT)
+
+    def _shift(self, logits: NDArray[np.float32]) -> int:
+        if self.span.may_end is None or not self.begun or self.onset < self.span.may_end:
+            logits[END] = -np.inf
+        if not self.begun:
+            onsets = self.onset + SHIFT.table
+            # The last shift reaches furthest: where the span begins beyond it, it begins there.
+            wanted = (onsets >= min(self.span.begin, int(onsets[-1]))) & (
+                onsets < max(self.span.end, onsets[-1])
+            )
+            inside = wanted & (onsets < self.span.end)
+            logits[:END][~(inside if inside.any() else wanted)] = -np.inf
+        if self.pitch >= 0 and not self._open_keys(self.onset)[self.pitch + 1 :].any():
+            logits[0] = -np.inf
+        while np.isfinite(logits).any():
+            symbol = self.sampler.draw(logits, strictness=LENIENT)
+            if symbol == END or self._has_room(symbol):
+                return symbol
+            logits[symbol] = -np.inf
+        self.full = True
+        return END
+
+    def _has_room(self, shift: int) -> bool:
+        """Whether a note fits at the onset that a shift leads to; beyond the span nothing needs to."""
+        if not (self.constraints.limits or self.passage.single or len(self.fixed.starts)):
+            return True  # some allowed key can always be struck again
+        onset = self.onset + SHIFT.values[shift]
+        if (shift == 0 and self.pitch >= 0) or onset >= self.span.end:
+            return True
+        return bool(self._open_keys(onset).any())
+
+    def _open_keys(self, onset: int) -> NDArray[np.bool_]:
+        """Keys that may be struck at an onset: (88,).
+
+        None that is held, as in every encoded piece; but where nothing but the allowed keys themselves stands
+        against it, one of them is struck again.
+        """
+        unfixed = self.fixed.free(onset)
+        allowed = self.constraints.pitches & unfixed & self._on_side(~unfixed)
+        free = allowed & (self.until <= onset)
+        if self.passage.single and (self.until > onset).any():
+            return np.zeros_like(free)
+        if self.constraints.limits:
+            return free & self.constraints.playable_with(~unfixed | (self.until > onset))
+        return free if free.any() else allowed
+
+    def _on_side(self, sounding: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Keys above or below all that sound, as the passage wants it."""
+        keys, held = np.arange(PITCH.size), np.flatnonzero(sounding)
+        if self.passage.side is None or not len(held):
+            return np.ones(PITCH.size, bool)
+        return keys > held[-1] if self.passage.side == "above" else keys < held[0]
+
+    def _room(self) -> int:
+        """Steps for which the key that was chosen can be held."""
+        room = self.fixed.room(self.pitch_next, self.onset_next)
+        if not self.constraints.limits:
+            return room
+        later = self.fixed.starts[(self.fixed.starts > self.onset_next)]
+        for onset in np.unique(later[later < self.onset_next + room]).tolist():
+            held = ~self.fixed.free(onset) | (self.until > onset)
+            if not self.constraints.playable_with(held)[self.pitch_next]:
+                return onset - self.onset_next
+        return room
+
+    def take(self, row: tuple[int, ...]) -> Drawn:
+        """Makes a drawn row the last."""
+        self.onset, self.pitch, self.begun = self.onset_next, row[1], True
+        self.until[row[1]] = self.onset + DURATION.values[row[2]]
+        self.recent.append(row[1])
+        return Drawn(row, self.onset, self.passage.places(self.onset))
+
+
+def _durations_within(steps: int) -> int:
+    """Symbol of the first duration that is longer than so many steps; the shortest always fits."""
+    return int(DURATION.table.searchsorted(max(steps, 1), side="right"))
