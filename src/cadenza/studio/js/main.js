@@ -70,15 +70,15 @@ const panel = new Panel(session, transport, takes, {
   },
 });
 const answerer = new Answerer(session, transport, live, takes, (begin, bars) => {
-  takes.ask({ ...panel.wish("continue"), begin, bars, takes: 1 });
+  takes.ask({ ...panel.wish("continue"), begin, bars, takes: 1 }, "Answer");
   panel.nextSeed();
 });
 
 /** @param {import("./takes.js").Wish} wish */
 function ask(wish) {
-  takes.ask(wish);
+  takes.ask(wish, panel.title(wish.operation));
   const bar = barAt(session.piece.metres, Math.max(0, takes.begin - 1));
-  view.show(Math.min(bar.begin, transport.playing ? session.playhead : Infinity), bar.end + wish.bars * (bar.end - bar.begin));
+  if (wish.end === null) view.show(Math.min(bar.begin, transport.playing ? session.playhead : Infinity), bar.end + wish.bars * (bar.end - bar.begin));
 }
 
 takes.started.on(() => {
@@ -162,7 +162,14 @@ const commands = new Commands([
   { id: "bar-on", title: "A bar on", group: "Playing", keys: ["PageDown"], run: () => jump(barAt(session.piece.metres, session.playhead).end) },
   { id: "loop", title: "Loop the selection, or this bar", group: "Playing", keys: ["l"], run: loop, pressed: () => session.loop !== null },
   { id: "metronome", title: "Metronome", group: "Playing", keys: ["m"], run: () => (transport.clicking = !transport.clicking), pressed: () => transport.clicking },
-  { id: "continue", title: "Continue", group: "Write together", keys: ["c"], refusal: () => panel.refusal("continue"), run: () => ask(panel.wish("continue")) },
+  ...[["continue", "Continue", "c"], ["redo", "Re-do the selection", "y"], ["vary", "Vary the selection", "u"]].map(([id, title, key]) => ({
+    id,
+    title,
+    group: "Write together",
+    keys: [key],
+    refusal: () => panel.refusal(id),
+    run: () => ask(panel.wish(id)),
+  })),
   { id: "answer", title: "Answer me", group: "Write together", keys: ["a"], refusal: () => panel.inability("continue"), run: () => (answerer.on ? answerer.stop() : answerer.begin()), pressed: () => answerer.on },
   ...[1, 2, 3, 4].map((n) => ({ id: `take-${n}`, title: `Listen to take ${n}`, group: "Write together", keys: [String(n)], refusal: () => (takes.takes.length >= n ? "" : "There is no such take."), run: () => panel.actions.listen(n - 1) })),
   { id: "keep", title: "Keep the take", group: "Write together", keys: ["k"], refusal: () => (takes.any ? "" : "There is no take to keep."), run: () => panel.actions.keep() },
@@ -250,7 +257,10 @@ function showPiece() {
   metre.value = written;
   const { size } = session.selected;
   element("count", HTMLElement).textContent = size ? `${size} of ${notes.length} notes` : notes.length === 1 ? "1 note" : notes.length ? `${notes.length} notes` : "";
-  element("empty", HTMLElement).hidden = notes.length > 0 || session.ghosts.length > 0 || takes.running || transport.playing;
+  const empty = element("empty", HTMLElement);
+  const wasHidden = empty.hidden;
+  empty.hidden = notes.length > 0 || session.ghosts.length > 0 || takes.running || transport.playing;
+  if (wasHidden && !empty.hidden) drawExamples();
   element("pieces", HTMLElement).textContent = session.name;
   document.title = `${session.name} – Cadenza studio`;
   showPosition();

@@ -1,8 +1,8 @@
 // The side of the page where one writes together with the composer: wishes, takes, and what was done.
 
 import { sharp } from "./canvas.js";
-import { HIGHEST, LOWEST, pitchName, place } from "./music.js";
-import { element, make, offer } from "./page.js";
+import { barAt, HIGHEST, LOWEST, pitchName, place } from "./music.js";
+import { element, make, offer, tell } from "./page.js";
 import { readPalette } from "./palette.js";
 import { firstFrom } from "./piece.js";
 
@@ -18,6 +18,7 @@ const SCALES = ["major", "minor", "dorian", "mixolydian", "pentatonic", "blues"]
  */
 const NEEDS = {
   notes: (session) => (session.piece.notes.length ? "" : "Write, play or open a few notes first."),
+  selection: (session) => (session.selected.size ? "" : "Select some notes first: Shift-drag over them."),
   empty: (session) => (session.piece.notes.length ? "Only on an empty roll: begin a new piece." : ""),
 };
 
@@ -59,6 +60,10 @@ export class Panel {
     highest: element("highest", HTMLSelectElement),
     model: element("model", HTMLSelectElement),
     modelTold: element("model-told", HTMLElement),
+    mostNotes: element("most-notes", HTMLSelectElement),
+    handSpan: element("hand-span", HTMLSelectElement),
+    strength: element("strength", HTMLInputElement),
+    strengthTold: element("strength-told", HTMLOutputElement),
     seed: element("seed", HTMLInputElement),
     hear: element("hear", HTMLInputElement),
     list: element("takes", HTMLElement),
@@ -78,6 +83,10 @@ export class Panel {
     this.actions = actions;
     this.#fill();
     session.pieceChanged.on(() => this.#refresh());
+    session.selectionChanged.on(() => {
+      this.#drawOperations();
+      this.#tellWhere();
+    });
     session.playheadChanged.on(() => this.#tellWhere());
     transport.changed.on(() => this.#tellWhere());
     takes.changed.on(() => this.#drawTakes());
@@ -85,7 +94,9 @@ export class Panel {
   }
 
   #fill() {
-    const { bars, takes, tonic, scale, lowest, highest, model, seed, temperature, style } = this.#places;
+    const { takes, tonic, scale, lowest, highest, model, seed, temperature, style, strength } = this.#places;
+    offer(this.#places.mostNotes, [["", "any number"], ...Array.from({ length: 10 }, (_, i) => /** @type {const} */ ([String(i + 1), `up to ${i + 1}`]))]);
+    offer(this.#places.handSpan, [["", "any reach"], ["12", "an octave"], ["14", "a ninth"], ["16", "a tenth"]]);
     offer(takes, ["1", "2", "3", "4"].map((n) => /** @type {const} */ ([n, n])), "1");
     offer(tonic, [["", "any"], ...TONICS.map((name) => /** @type {const} */ ([name.replace("♭", "b").replace("♯", "#"), name]))]);
     offer(scale, SCALES.map((name) => /** @type {const} */ ([name, name])));
@@ -97,7 +108,7 @@ export class Panel {
     element("new-seed", HTMLButtonElement).onclick = () => {
       seed.value = String(anySeed());
     };
-    for (const control of [temperature, tonic, bars]) control.oninput = () => this.#tellSettings();
+    for (const control of [temperature, tonic, strength]) control.oninput = () => this.#tellSettings();
     model.onchange = () => this.#chooseModel();
     this.#tellSettings();
   }
@@ -113,8 +124,7 @@ export class Panel {
 
   /** Whether an operation can be done now: why not, or nothing. @param {string} name */
   refusal(name) {
-    const operation = this.abilities?.operations.find((one) => one.name === name);
-    return this.inability(name) || NEEDS[operation?.needs ?? ""]?.(this.session) || "";
+    return this.inability(name) || NEEDS[this.#operation(name)?.needs ?? ""]?.(this.session) || "";
   }
 
   /** Why the chosen model cannot do an operation, or nothing. @param {string} name */
@@ -126,11 +136,15 @@ export class Panel {
   /** What is wished for. @param {string} operation @returns {import("./takes.js").Wish} */
   wish(operation) {
     const { bars, takes, style, temperature, tonic, scale, lowest, highest, model, seed } = this.#places;
+    const { mostNotes, handSpan, strength } = this.#places;
     const range = `${lowest.value}-${highest.value}`;
     return {
       operation,
       model: model.value,
-      begin: operation === "continue" ? this.#begin() : null,
+      ...(this.#operation(operation)?.edits ? this.#part() : { begin: operation === "continue" ? this.#begin() : null, end: null, pitches: [LOWEST, HIGHEST] }),
+      strength: Number(strength.value),
+      most_notes: Number(mostNotes.value) || null,
+      hand_span: Number(handSpan.value) || null,
       takes: Number(takes.value),
       bars: Math.max(1, Math.min(Number(bars.value) || 4, this.abilities?.most_bars ?? 64)),
       seed: Number(seed.value) || 0,
@@ -139,6 +153,28 @@ export class Panel {
       key: tonic.value ? `${tonic.value} ${scale.value}` : null,
       pitch_range: range === `${LOWEST}-${HIGHEST}` ? null : range,
     };
+  }
+
+  /** The bars of the selected notes, or the whole piece; where notes of these bars are not selected, the keys of
+   * those that are. @returns {Pick<import("./takes.js").Wish, "begin" | "end" | "pitches">} */
+  #part() {
+    const { piece, selection } = this.session;
+    if (!selection.length) return { begin: 0, end: null, pitches: [LOWEST, HIGHEST] };
+    const begin = barAt(piece.metres, selection[0].start).begin;
+    const end = barAt(piece.metres, Math.max(...selection.map((n) => n.start))).end;
+    const inside = piece.notes.filter((n) => begin <= n.start && n.start < end);
+    const pitches = selection.map((n) => n.pitch);
+    return { begin, end, pitches: inside.length > selection.length ? [Math.min(...pitches), Math.max(...pitches)] : [LOWEST, HIGHEST] };
+  }
+
+  /** @param {string} name */
+  #operation(name) {
+    return this.abilities?.operations.find((one) => one.name === name);
+  }
+
+  /** What an operation is called. @param {string} name */
+  title(name) {
+    return this.#operation(name)?.title ?? name;
   }
 
   /** Whether takes are to be heard while they come. */
@@ -174,7 +210,8 @@ export class Panel {
   }
 
   #tellSettings() {
-    const { temperature, daring, tonic, scale } = this.#places;
+    const { temperature, daring, tonic, scale, strength, strengthTold } = this.#places;
+    strengthTold.value = `${Math.round(100 * Number(strength.value))} % of the notes`;
     const value = Number(temperature.value);
     daring.value = value < 0.7 ? "safe" : value < 0.95 ? "calm" : value <= 1.05 ? "as learnt" : value < 1.4 ? "bold" : "wild";
     temperature.setAttribute("aria-valuetext", daring.value);
@@ -197,10 +234,11 @@ export class Panel {
         button.dataset.operation = operation.name;
         if (refusal) {
           button.setAttribute("aria-disabled", "true");
-          button.append(make("small", {}, refusal));
+          button.setAttribute("aria-description", refusal);
         } else if (i === 0 || !this.session.piece.notes.length) button.classList.add("primary");
         button.onclick = () => {
-          if (!refusal) this.actions.ask(operation.name);
+          if (refusal) tell(refusal);
+          else this.actions.ask(operation.name);
         };
         if (operation.name === focused) queueMicrotask(() => button.focus());
         return button;
@@ -215,7 +253,13 @@ export class Panel {
     if (session.piece.notes.length) {
       const begin = this.#begin();
       const { bar, beat } = place(session.piece.metres, begin ?? session.end);
-      text = begin === null ? "Goes on where your notes end." : `Goes on from the playhead, bar ${bar}${beat > 1 ? `, beat ${beat}` : ""}.`;
+      text = begin === null ? "Continue goes on where your notes end." : `Continue goes on from the playhead, bar ${bar}${beat > 1 ? `, beat ${beat}` : ""}.`;
+    }
+    if (session.selected.size) {
+      const part = this.#part();
+      const first = barAt(session.piece.metres, part.begin ?? 0).number;
+      const last = barAt(session.piece.metres, (part.end ?? 1) - 1).number;
+      text += ` The others work on ${first === last ? `bar ${first}` : `bars ${first} to ${last}`}.`;
     }
     if (where.textContent !== text) where.textContent = text;
   }

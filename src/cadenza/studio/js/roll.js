@@ -328,7 +328,7 @@ export class Roll {
     context.fillRect(0, 0, width, height);
     this.#drawTimes(context, 0, height, false);
     const own = sounding(session.piece, view.left, view.right).map((n) => moment.changed.get(n.id) ?? n);
-    for (const n of [...own, ...session.ghosts]) {
+    for (const n of [...own.filter((one) => !session.replaced.has(one.id)), ...session.ghosts]) {
       const x = view.x(n.start);
       if (x < -4 || x > width) continue;
       const y = (1 - n.velocity / 127) * (height - 6) + 3;

@@ -8,16 +8,20 @@ import { Signal } from "./signal.js";
 /** @typedef {import("./music.js").Span} Span */
 
 /**
- * @typedef {{notes: Map<string, Note>, pedal: readonly Span[], done: boolean, seed: number, style: string | null,
- *   remarks: readonly string[]}} Take
- * notes by onset and pitch
+ * @typedef {{notes: Map<string, Note>, removed: Set<string>, pedal: readonly Span[], done: boolean,
+ *   style: string | null, remarks: readonly string[]}} Take
+ * notes by onset and pitch, as removed, which are those that it stands in place of
  */
 
 /**
  * What is asked for, beside the piece.
- * @typedef {{operation: string, model: string, begin: number | null, takes: number, bars: number, seed: number,
- *   style: string | null, temperature: number, key: string | null, pitch_range: string | null}} Wish
+ * @typedef {{operation: string, model: string, begin: number | null, end: number | null, pitches: [number, number],
+ *   strength: number, takes: number, bars: number, seed: number, style: string | null, temperature: number,
+ *   key: string | null, pitch_range: string | null, most_notes: number | null, hand_span: number | null}} Wish
  */
+
+/** @param {import("./server.js").Row} row @returns {string} onset and pitch, of which there is one note */
+const at = ([pitch, start]) => `${start} ${pitch}`;
 
 export class Takes {
   /** @type {Take[]} */
@@ -28,6 +32,8 @@ export class Takes {
   begin = 0;
   /** @type {Wish | null} */
   wish = null;
+  /** What was asked for, as the history calls it. */
+  title = "";
   /** Why it ended early, in words. */
   error = "";
   /** Milliseconds from the asking to the first note; -1 before it. */
@@ -60,20 +66,27 @@ export class Takes {
     return this.takes.some((take) => take.notes.size);
   }
 
-  /** @param {Wish} wish */
-  ask(wish) {
+  /** @param {Wish} wish @param {string} title */
+  ask(wish, title) {
+    const { session } = this;
     this.discard();
     this.wish = wish;
-    this.begin = wish.begin ?? this.session.end;
+    this.title = title;
+    this.begin = wish.begin ?? session.end;
     this.latency = -1;
     this.error = "";
     this.before = 0;
     this.#asked = performance.now();
-    this.takes = Array.from({ length: wish.takes }, (_, i) => ({
+    // Of what is written anew it is known beforehand which notes that is.
+    const [low, high] = wish.pitches;
+    const anew = session.piece.notes.filter(
+      (n) => wish.operation === "redo" && this.begin <= n.start && n.start < (wish.end ?? Infinity) && low <= n.pitch && n.pitch <= high,
+    );
+    this.takes = Array.from({ length: wish.takes }, () => ({
       notes: new Map(),
+      removed: new Set(anew.map((n) => `${n.start} ${n.pitch}`)),
       pedal: [],
       done: false,
-      seed: wish.seed + i,
       style: null,
       remarks: [],
     }));
@@ -113,7 +126,7 @@ export class Takes {
     this.takes = [];
     session.setGhosts([], [], []);
     const change = (/** @type {Take} */ take) => this.#changeOf(take);
-    const label = (/** @type {number} */ i) => `${this.#title()}, take ${i + 1}`;
+    const label = (/** @type {number} */ i) => takes.length > 1 ? `${this.title}, take ${i + 1}` : this.title;
     takes.forEach((take, i) => {
       if (i !== chosen && take.done) session.commit(label(i), change(take), { take: true, stay: true });
     });
@@ -131,28 +144,30 @@ export class Takes {
     this.changed.emit(undefined);
   }
 
-  #title() {
-    const name = this.wish?.operation ?? "";
-    return name.charAt(0).toUpperCase() + name.slice(1);
-  }
-
   /** What keeping a take would do: its notes stand in place of those that began from there on.
    * @param {Take} take @returns {import("./piece.js").Change} */
   #changeOf(take) {
     const { piece } = this.session;
     const added = [...take.notes.values()];
-    const end = added.reduce((last, n) => Math.max(last, n.end), this.begin);
-    const removed = this.#replaced(end);
-    const pedal = [
-      ...piece.pedal.filter(([from]) => from < this.begin || from >= end),
-      ...take.pedal,
-    ].sort((a, b) => a[0] - b[0]);
-    return { ...framed(piece, { pedal }), ...fitted(piece, { removed, added }) };
+    const change = fitted(piece, { removed: this.#replaced(take), added });
+    if (!take.done) return change;
+    // What is drawn into the piece comes with its pedal up to the end; what goes on, with its own.
+    const end = this.#goesOn ? added.reduce((last, n) => Math.max(last, n.end), this.begin) : Infinity;
+    const before = piece.pedal.filter(([from]) => from < this.begin).map(([from, until]) => /** @type {const} */ ([from, Math.min(until, this.begin)]));
+    const pedal = [...before, ...take.pedal, ...piece.pedal.filter(([from]) => from >= end)];
+    return { ...framed(piece, { pedal }), ...change };
   }
 
-  /** @param {number} end @returns {readonly Note[]} */
-  #replaced(end) {
+  /** Whether it goes on from a place, and is not drawn into the piece. */
+  get #goesOn() {
+    return this.wish?.operation === "continue" || this.wish?.operation === "compose";
+  }
+
+  /** Notes that a take stands in place of. @param {Take} take @returns {readonly Note[]} */
+  #replaced(take) {
     const { notes } = this.session.piece;
+    if (!this.#goesOn) return notes.filter((n) => take.removed.has(`${n.start} ${n.pitch}`));
+    const end = [...take.notes.values()].reduce((last, n) => Math.max(last, n.end), this.begin);
     return notes.slice(firstFrom(notes, this.begin), firstFrom(notes, end));
   }
 
@@ -160,7 +175,7 @@ export class Takes {
   #came(number, rows) {
     const take = this.takes[number];
     if (!take || !rows.length) return;
-    for (const row of rows) take.notes.set(`${row[1]} ${row[0]}`, note(row[0], row[1], row[2], row[3], 1));
+    for (const row of rows) take.notes.set(at(row), note(row[0], row[1], row[2], row[3], 1));
     if (this.latency < 0) {
       this.latency = performance.now() - this.#asked;
       this.begin = Math.min(...rows.map((row) => row[1]), this.wish?.begin ?? Infinity);
@@ -173,7 +188,8 @@ export class Takes {
   #finished(drawn) {
     const take = this.takes[drawn.take];
     if (!take) return;
-    take.notes = new Map(drawn.notes.map((row) => [`${row[1]} ${row[0]}`, note(row[0], row[1], row[2], row[3], 1)]));
+    take.notes = new Map(drawn.notes.map((row) => [at(row), note(row[0], row[1], row[2], row[3], 1)]));
+    take.removed = new Set(drawn.removed.map(at));
     take.pedal = drawn.pedal;
     take.done = true;
     take.style = drawn.style;
@@ -205,8 +221,7 @@ export class Takes {
   #show() {
     const take = this.takes[this.chosen];
     const notes = take ? [...take.notes.values()] : [];
-    const end = notes.reduce((last, n) => Math.max(last, n.end), this.begin);
-    const replaced = notes.length ? this.#replaced(end).map((n) => n.id) : [];
+    const replaced = take && notes.length ? this.#replaced(take).map((n) => n.id) : [];
     this.session.setGhosts(notes, take?.pedal ?? [], replaced);
     this.changed.emit(undefined);
   }
