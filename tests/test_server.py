@@ -1,20 +1,17 @@
 """The studio's server as a real process: what it answers, what it refuses, and what cannot harm it."""
 
-import http.client
+from __future__ import annotations
+
 import io
-import json
-import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import wave
-from collections.abc import Generator, Iterator
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -26,95 +23,10 @@ from cadenza.server.guard import MOST_BYTES, may_name
 from cadenza.server.jobs import MOST_WAITING
 from cadenza.server.pieces import MOST_NOTES, Piece, read_piece
 
+if TYPE_CHECKING:
+    from conftest import Serve, Studio
+
 SCALE = [(60 + step, i * 240, i * 240 + 220, 80) for i, step in enumerate((0, 2, 4, 5, 7, 9, 11, 12) * 2)]
-
-
-@dataclass
-class Answer:
-    """What the server answered."""
-
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.body)
-
-    @property
-    def error(self) -> str:
-        """The one line that says what is wrong."""
-        error = self.json["error"]
-        assert "\n" not in error
-        return error
-
-
-@dataclass
-class Studio:
-    """A running server."""
-
-    address: str
-    process: subprocess.Popen[str]
-
-    def ask(self, method: str, path: str, body: bytes | None = None, **headers: str) -> Answer:
-        connection = http.client.HTTPConnection(urlsplit(self.address).netloc, timeout=60)
-        with closing(connection):
-            named = {name.replace("_", "-"): value for name, value in headers.items()}
-            connection.request(method, path, body, named)
-            answer = connection.getresponse()
-            return Answer(answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read())
-
-    def post(self, path: str, content: Any) -> Answer:
-        return self.ask("POST", path, json.dumps(content).encode(), content_type="application/json")
-
-    def begin(self, **wish: Any) -> str:
-        """The name of a new job."""
-        answer = self.post("/api/jobs", {"operation": "continue", "model": "composer", **wish})
-        assert answer.status == 202, answer.body
-        return answer.json["id"]
-
-    def events(self, job: str, after: int = -1) -> Iterator[tuple[int, str, Any]]:
-        """What a job tells, as it comes."""
-        connection = http.client.HTTPConnection(urlsplit(self.address).netloc, timeout=60)
-        with closing(connection):
-            headers = {"Last-Event-ID": str(after)} if after >= 0 else {}
-            connection.request("GET", f"/api/jobs/{job}/events", headers=headers)
-            answer = connection.getresponse()
-            assert answer.status == 200
-            fields: dict[str, str] = {}
-            while line := answer.readline().decode():
-                name, _, value = line.rstrip("\n").partition(": ")
-                if name:
-                    fields[name] = value
-                else:
-                    yield int(fields["id"]), fields["event"], json.loads(fields["data"])
-
-
-@contextmanager
-def serving(folder: Path, *options: str, **variables: str) -> Generator[Studio]:
-    """A server of its own, with its cache in a folder."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "cadenza", "studio", "--no-browser", "--port", "0", *options],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=os.environ | {"CADENZA_CACHE": str(folder / "cache"), "COLUMNS": "200"} | variables,
-    )
-    with process:
-        assert process.stdout is not None
-        said = process.stdout.readline()
-        found = re.search(r"http://\S+", said)
-        assert found, said + (process.stderr.read() if process.stderr else "")
-        try:
-            yield Studio(found[0].rstrip("/"), process)
-        finally:
-            process.kill()
-
-
-@pytest.fixture(scope="module")
-def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
-    with serving(tmp_path_factory.mktemp("studio")) as running:
-        yield running
 
 
 # --- Composing ----------------------------------------------------------------------------------------------
@@ -192,6 +104,17 @@ def test_other_kinds_of_models_stream_too(studio: Studio, model: str) -> None:
     assert kinds.count("notes") > 1
 
 
+def test_those_who_hang_up_do_no_harm(studio: Studio) -> None:
+    host, port = urlsplit(studio.address).netloc.split(":")
+    for _ in range(5):
+        job = studio.begin(piece={"notes": SCALE}, bars=16)
+        with socket.create_connection((host, int(port))) as connection:
+            connection.sendall(f"GET /api/jobs/{job}/events HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+            connection.recv(64)
+            # Closed with what is still to be read: the next that is sent meets a reset.
+    assert list(studio.events(studio.begin(piece={"notes": SCALE}, bars=1)))[-1][1] == "finished"
+
+
 def test_a_job_can_be_cancelled(studio: Studio) -> None:
     job = studio.begin(piece={"notes": SCALE}, bars=64, takes=4)
     events = studio.events(job)
@@ -246,10 +169,10 @@ def test_an_unknown_job_is_told_so(studio: Studio) -> None:
     assert "started anew" in studio.ask("GET", "/api/jobs/0123/events").error
 
 
-def test_models_say_what_keeps_them(tmp_path: Path) -> None:
+def test_models_say_what_keeps_them(serve: Serve, tmp_path: Path) -> None:
     without_torch = "import sys; sys.modules['torch'] = None"
     (tmp_path / "sitecustomize.py").write_text(without_torch)
-    with serving(tmp_path, "--model", "markov", PYTHONPATH=str(tmp_path)) as studio:
+    with serve(tmp_path, "--model", "markov", PYTHONPATH=str(tmp_path)) as studio:
         told = studio.ask("GET", "/api/models").json
     by_name = {model["name"]: model["refusals"]["continue"] for model in told["models"]}
     assert next(iter(by_name)) == "markov"
@@ -412,8 +335,8 @@ def test_the_api_describes_itself(studio: Studio) -> None:
 # --- The command --------------------------------------------------------------------------------------------
 
 
-def test_ctrl_c_closes_the_studio_also_while_it_streams(tmp_path: Path) -> None:
-    with serving(tmp_path) as studio:
+def test_ctrl_c_closes_the_studio_also_while_it_streams(serve: Serve, tmp_path: Path) -> None:
+    with serve(tmp_path) as studio:
         events = studio.events(studio.begin(piece={"notes": SCALE}, bars=64, takes=4))
         next(events)
         studio.process.send_signal(signal.SIGINT)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import Annotated
 
 import typer
@@ -27,6 +28,10 @@ def studio(
     [bold]cadenza studio[/bold]
     """
     from cadenza.server.serving import serve
+
+    # Elsewhere a pipe that is closed ends the command; a server outlives whoever hangs up on it.
+    if hasattr(signal, "SIGPIPE"):
+        signal.signal(signal.SIGPIPE, signal.SIG_IGN)
 
     def told(address: str) -> None:
         out.print(f"The studio is open at {address} (Ctrl-C closes it)", markup=False, highlight=False)
