@@ -97,7 +97,7 @@ class Studio:
         assert answer.status == 202, answer.body
         return answer.json["id"]
 
-    def events(self, job: str, after: int = -1) -> Iterator[tuple[int, str, Any]]:
+    def events(self, job: str, after: int = -1) -> Generator[tuple[int, str, Any]]:
         """What a job tells, as it comes."""
         connection = http.client.HTTPConnection(urlsplit(self.address).netloc, timeout=60)
         with closing(connection):

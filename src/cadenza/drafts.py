@@ -46,8 +46,10 @@ TOLD_EVERY: Final = 4
 """Steps or tokens after which a listener is told of the notes that they make."""
 
 Listener = Callable[[Notes], None]
-"""Is told the notes of a draft, in ticks, while they are drawn. Of notes with one onset and pitch the last one
-holds; what the draft says in the end holds before all of them. What it raises ends the drawing.
+"""Is told the notes of a draft, in ticks, while they are drawn.
+
+Of notes with one onset and pitch the last one holds; what the draft says in the end holds before all of them.
+What it raises ends the drawing.
 """
 
 T = TypeVar("T")
