@@ -53,7 +53,7 @@ export class Library {
   /** A new piece. @param {string} name @param {string} [label] @param {Change} [change] that it begins with */
   async create(name, label = "", change) {
     this.#release?.();
-    this.#piece = crypto.randomUUID();
+    this.#piece = `${Date.now().toString(36)}-${Math.random().toString(36).slice(2)}`;
     this.#saved = 0;
     this.#release = await claim(this.#piece);
     const { session } = this;

@@ -59,8 +59,10 @@ export class Store {
  * Takes a piece for this tab, for as long as it is open. @param {string} piece
  * @returns {Promise<(() => void) | null>} what gives it back; null where another tab has it
  */
-export function claim(piece) {
-  return new Promise((resolve) => {
+export async function claim(piece) {
+  // Browsers have no locks for pages that come from another machine without encryption.
+  if (!navigator.locks) return () => {};
+  return await new Promise((resolve) => {
     navigator.locks.request(`piece ${piece}`, { ifAvailable: true }, (lock) => {
       if (!lock) return resolve(null);
       return new Promise((release) => resolve(() => release(undefined)));
