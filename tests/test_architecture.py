@@ -302,7 +302,9 @@ def test_starting_up_loads_nothing_heavy() -> None:
 
 
 def test_the_studios_pages_stay_small_and_at_home() -> None:
-    pages = [path for path in (PACKAGE / "studio").rglob("*") if path.suffix in {".js", ".css", ".html", ".svg"}]
+    pages = [
+        path for path in (PACKAGE / "studio").rglob("*") if path.suffix in {".js", ".css", ".html", ".svg"}
+    ]
     texts = {path: path.read_text(encoding="utf-8") for path in pages}
     assert sum(text.count("\n") for text in texts.values()) < 5000
     for path, text in texts.items():

@@ -51,7 +51,8 @@ def browser() -> Iterator[Browser]:
 @contextmanager
 def visiting(browser: Browser, studio: Studio, **options: Any) -> Generator[Page]:
     """A page of the studio in a browser that knows nothing yet; a request to another host fails the test."""
-    context = browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **options})
+    settings: dict[str, Any] = {"viewport": {"width": 1280, "height": 800}, **options}
+    context = browser.new_context(**settings)
     context.set_default_timeout(PATIENCE)
     strangers: list[str] = []
     faults: list[str] = []
@@ -367,8 +368,8 @@ def test_the_selection_is_redone(page: Page, tmp_path: Path) -> None:
     after = read_midi(exported(page, "midi", tmp_path / "b.mid")).notes
     assert not np.array_equal(before, after)
     for bar in (slice(0, 3840), slice(5760, 10**6)):
-        inside = [n[(n["start"] >= bar.start) & (n["start"] < bar.stop)] for n in (before, after)]
-        assert np.array_equal(*inside)
+        was, became = (n[(n["start"] >= bar.start) & (n["start"] < bar.stop)] for n in (before, after))
+        assert np.array_equal(was, became)
 
 
 def test_a_system_of_the_literature_goes_on_from_the_notes(page: Page) -> None:
@@ -590,3 +591,45 @@ def test_nothing_else_is_asked_for(page: Page) -> None:
     with pytest.raises(Error):
         page.evaluate("() => fetch('http://example.invalid/')")
     # The policy refuses it before it leaves; so the fixture, which watches requests, sees none.
+
+
+MIDI = """
+    window.sent = [];
+    const input = {name: "Test keys"};
+    const output = {id: "out", name: "Test sound", send: (message) => window.sent.push([...message])};
+    const access = {inputs: new Map([["in", input]]), outputs: new Map([["out", output]])};
+    navigator.requestMIDIAccess = async () => access;
+    window.press = (...message) => input.onmidimessage({data: new Uint8Array(message)});
+"""
+"""Stands for the browser's MIDI, since no keyboard is plugged into the machine of the tests."""
+
+
+def test_midi_is_recorded_and_played(page: Page, tmp_path: Path) -> None:
+    page.add_init_script(MIDI)
+    page.reload()
+    page.click("#midi")
+    expect(page.locator("#midi-sheet")).to_contain_text("Listening to Test keys.")
+    page.select_option("#midi-out", "out")
+    page.keyboard.press("Escape")
+    page.fill("#tempo", "240")
+    page.locator("#tempo").press("Enter")
+    page.click("#record")
+    until(page, "document.querySelector('#position b').textContent === '1 · 2'")
+    for message in (
+        (0x90, 60, 99),
+        (0xB0, 64, 127),
+        (0x90, 64, 50),
+        (0x90, 60, 0),
+        (0x80, 64, 0),
+        (0xB0, 64, 0),
+    ):
+        page.evaluate("(message) => press(...message)", list(message))
+    page.click("#record")
+    wait_for_notes(page, 2)
+    score = read_midi(exported(page, "midi", tmp_path / "a.mid"))
+    assert sorted(zip(score.notes["pitch"], score.notes["velocity"], strict=True)) == [(60, 99), (64, 50)]
+    page.evaluate("sent.length = 0")
+    page.click("#rewind")
+    page.click("#play")
+    until(page, "window.sent.some(([status, pitch]) => status === 0x90 && pitch === 60)")
+    until(page, "window.sent.some(([status, pitch]) => status === 0x80 && pitch === 60)")

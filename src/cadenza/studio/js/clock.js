@@ -3,4 +3,10 @@
 /** Milliseconds between two ticks. */
 const EVERY = 25;
 
-setInterval(() => postMessage(null), EVERY);
+let timer = 0;
+
+/** Ticks while it is told to. @param {MessageEvent<boolean>} message */
+onmessage = ({ data }) => {
+  clearInterval(timer);
+  if (data) timer = setInterval(() => postMessage(null), EVERY);
+};

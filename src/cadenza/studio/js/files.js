@@ -35,11 +35,38 @@ export async function exportPiece(session, kind) {
   if (!lengthOf(session.piece)) return tell("There is nothing to export yet: the roll is empty.");
   try {
     const blob = await exported(kind, toWire(session.piece));
-    const name = session.name.replace(/[^\p{L}\p{N} _.-]+/gu, "").trim() || "cadenza";
-    save(blob, `${name}.${kind === "midi" ? "mid" : "wav"}`);
+    save(blob, fileName(session, kind));
   } catch (error) {
     tell(told(error));
   }
+}
+
+/** What a file of the piece is called. @param {import("./session.js").Session} session @param {"midi" | "wav"} kind */
+const fileName = (session, kind) => {
+  const name = session.name.replace(/[^\p{L}\p{N} _.-]+/gu, "").trim() || "cadenza";
+  return `${name}.${kind === "midi" ? "mid" : "wav"}`;
+};
+
+/**
+ * Lets a button be dragged to another program as a MIDI file, in browsers that can do that. The file has to be there
+ * when the drag begins, so it is made when its menu opens. @param {HTMLDetailsElement} menu
+ * @param {HTMLElement} button @param {import("./session.js").Session} session
+ */
+export function dragsOut(menu, button, session) {
+  let url = "";
+  menu.addEventListener("toggle", async () => {
+    URL.revokeObjectURL(url);
+    url = "";
+    button.draggable = false;
+    if (!menu.open || !lengthOf(session.piece)) return;
+    const blob = await exported("midi", toWire(session.piece)).catch(() => null);
+    if (!blob) return; // a click says why
+    url = URL.createObjectURL(blob);
+    button.draggable = true;
+  });
+  button.addEventListener("dragstart", (event) => {
+    event.dataTransfer?.setData("DownloadURL", `audio/midi:${fileName(session, "midi")}:${url}`);
+  });
 }
 
 /** @param {Blob} blob @param {string} name */

@@ -4,7 +4,7 @@ import { Answerer } from "./answer.js";
 import { Commands, shownKey } from "./commands.js";
 import { editCommands } from "./edits.js";
 import { EXAMPLES } from "./examples.js";
-import { exportPiece, opened } from "./files.js";
+import { dragsOut, exportPiece, opened } from "./files.js";
 import { Gestures } from "./gestures.js";
 import { ScreenKeyboard, Typing } from "./keyboard.js";
 import { Library } from "./library.js";
@@ -190,19 +190,19 @@ const commands = new Commands([
   { id: "typing", title: "Type to play: A is C, W the black key above; Z and X change the octave", group: "Playing", keys: ["t"], run: () => typing.set(!typing.on), pressed: () => typing.on },
   { id: "midi", title: "MIDI keyboards and instruments", group: "Playing", keys: ["i"], run: () => midi.open(dialogs.midi) },
   { id: "open", title: "Open a MIDI file", group: "Files", keys: ["Mod+o"], run: () => picker.click() },
-  { id: "export-midi", title: "Export as a MIDI file", group: "Files", keys: ["Mod+s"], run: () => busy("midi") },
-  { id: "export-wav", title: "Export as sound (WAV)", group: "Files", keys: ["Mod+Shift+s"], run: () => busy("wav") },
+  { id: "export-midi", title: "Export as a MIDI file", group: "Files", keys: ["Mod+s"], run: () => exportPiece(session, "midi") },
+  { id: "export-wav", title: "Export as sound (WAV)", group: "Files", keys: ["Mod+Shift+s"], run: () => busy("Rendering the sound …", exportPiece(session, "wav")) },
   { id: "pieces", title: "Pieces", group: "Files", keys: ["p"], run: () => library.shelf(dialogs.pieces) },
   { id: "theme", title: "Light or dark", group: "View", keys: ["n"], run: theme },
   { id: "panel", title: "Write together", group: "View", keys: ["w"], run: () => document.body.classList.toggle("together"), pressed: () => document.body.classList.contains("together") },
   { id: "help", title: "All keys", group: "View", keys: ["?"], run: showKeys },
 ]);
 
-/** Exports, and says so while it takes its time. @param {"midi" | "wav"} kind */
-async function busy(kind) {
+/** Says what is being done for as long as it takes. @param {string} what @param {Promise<unknown>} work */
+async function busy(what, work) {
   const saved = element("saved", HTMLElement);
-  if (kind === "wav") saved.textContent = "Rendering the sound …";
-  await exportPiece(session, kind);
+  saved.textContent = what;
+  await work;
   saved.textContent = library.status;
 }
 
@@ -268,6 +268,9 @@ function showPiece() {
 
 for (const signal of [session.pieceChanged, session.selectionChanged, session.settingsChanged, session.ghostsChanged, takes.changed, transport.changed]) signal.on(showPiece);
 session.playheadChanged.on(showPosition);
+piano.loaded.on((share) => {
+  element("saved", HTMLElement).textContent = `Tuning the piano, ${Math.round(100 * share)} %`;
+});
 library.changed.on(() => {
   element("saved", HTMLElement).textContent = library.status;
 });
@@ -399,7 +402,7 @@ async function openFile(file) {
 }
 
 picker.onchange = () => {
-  openFile(picker.files?.[0]);
+  busy("Reading the file …", openFile(picker.files?.[0]));
   picker.value = "";
 };
 const drop = element("drop", HTMLElement);
@@ -413,8 +416,9 @@ window.addEventListener("dragleave", (event) => {
 window.addEventListener("drop", (event) => {
   event.preventDefault();
   drop.hidden = true;
-  openFile(event.dataTransfer?.files[0]);
+  busy("Reading the file …", openFile(event.dataTransfer?.files[0]));
 });
+dragsOut(element("export", HTMLDetailsElement), /** @type {HTMLElement} */ (document.querySelector("[data-command=export-midi]")), session);
 
 // --- The server ------------------------------------------------------------------------------------------------
 
@@ -438,7 +442,7 @@ async function greet() {
   try {
     panel.offer(await abilities());
     commands.refresh();
-    if (!piano.ready) await piano.load();
+    if (!piano.ready) await busy("Tuning the piano …", piano.load());
   } catch (error) {
     tell(told(error));
     watch();

@@ -2,7 +2,7 @@
 
 const NAMES = /** @type {const} */ ([
   "paper", "row-dark", "line-bar", "line-beat", "line-snap", "ink", "muted", "accent", "accent-soft", "key-white",
-  "key-black", "key-text", "note", "note-soft", "select", "panel", "line",
+  "key-black", "key-text", "note", "select", "panel", "line",
 ]);
 
 /** @typedef {Record<typeof NAMES[number], string>} Palette */

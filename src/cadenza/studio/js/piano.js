@@ -25,8 +25,8 @@ export class Piano {
   #sounding = new Set();
   /** @type {Map<number, StereoPannerNode>} */
   #pans = new Map();
-  /** Share of the samples that are here. */
-  loaded = new Signal();
+  /** Tells the share of the samples that are here. */
+  loaded = /** @type {Signal<number>} */ (new Signal());
 
   constructor() {
     this.context = new AudioContext({ latencyHint: "interactive" });

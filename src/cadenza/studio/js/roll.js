@@ -35,17 +35,22 @@ export class Roll {
       /** @type {ReadonlySet<number>} keys that sound */
       pressed: new Set(),
     };
-    this.#stale = { all: true, over: true, keys: true };
     session.pieceChanged.on(() => this.refresh());
     session.selectionChanged.on(() => this.refresh());
     session.ghostsChanged.on(() => this.refresh());
     session.settingsChanged.on(() => this.refresh());
     session.playheadChanged.on(() => this.refreshOver());
-    view.changed.on(() => this.refresh());
+    view.changed.on(() => {
+      this.#stale.view = true;
+      this.#ask();
+    });
     new ResizeObserver(() => this.#resized()).observe(canvases.grid);
   }
 
-  #stale;
+  /** What is to be drawn anew: what has changed itself, or where it is. */
+  #stale = { all: true, view: true, over: true, keys: true };
+  /** The part of the music that the canvases show. */
+  #shown = { left: NaN, scale: NaN, top: NaN, row: NaN };
   #asked = false;
 
   /** Draws everything anew, before the next frame. */
@@ -87,17 +92,21 @@ export class Roll {
   }
 
   #draw() {
-    const { all, over, keys } = this.#stale;
-    this.#stale = { all: false, over: false, keys: false };
-    if (all) {
-      this.view.end = this.session.end;
-      this.#drawGrid();
+    const { all, view, over, keys } = this.#stale;
+    const { left, scale, top, row } = this.view;
+    const intime = all || left !== this.#shown.left || scale !== this.#shown.scale;
+    const inpitch = all || top !== this.#shown.top || row !== this.#shown.row;
+    this.#stale = { all: false, view: false, over: false, keys: false };
+    this.#shown = { left, scale, top, row };
+    if (all) this.view.end = this.session.end;
+    if (all || view) this.#drawGrid();
+    if (intime) {
       this.#drawRuler();
       this.#drawVelocities();
       this.#drawPedals();
     }
-    if (all || over) this.#drawOver();
-    if (all || keys) this.#drawKeys();
+    if (all || view || over) this.#drawOver();
+    if (inpitch || keys) this.#drawKeys();
   }
 
   #drawGrid() {
@@ -168,7 +177,11 @@ export class Roll {
       const [state, loudness] = look.split(" ");
       context.globalAlpha = state === "replaced" ? 0.18 : state === "selected" ? 1 : LOUDNESS[Number(loudness)];
       context.fillStyle = colours[/** @type {keyof typeof colours} */ (state)];
-      this.#boxes(context, notes, own.length > MANY);
+      if (own.length > MANY) {
+        this.#plainBoxes(context, notes);
+        continue;
+      }
+      this.#boxes(context, notes);
       context.fill();
       if (state === "selected") {
         context.strokeStyle = palette.ink;
@@ -186,7 +199,7 @@ export class Roll {
     const { palette, session, view } = this;
     const ghosts = session.ghosts.filter((n) => n.end > view.left && n.start < view.right);
     if (!ghosts.length) return;
-    this.#boxes(context, ghosts, ghosts.length > MANY);
+    this.#boxes(context, ghosts);
     context.fillStyle = palette["accent-soft"];
     context.fill();
     context.strokeStyle = palette.accent;
@@ -194,9 +207,26 @@ export class Roll {
     context.stroke();
   }
 
-  /** Makes notes the path. @param {CanvasRenderingContext2D} context @param {readonly Note[]} notes
-   * @param {boolean} plain */
-  #boxes(context, notes, plain) {
+  /** Fills notes on whole pixels, which is fast. @param {CanvasRenderingContext2D} context
+   * @param {readonly Note[]} notes */
+  #plainBoxes(context, notes) {
+    const { view } = this;
+    const height = Math.max(2, Math.floor(view.row) - 1);
+    /** @type {Map<number, number>} how far each row is filled */
+    const filled = new Map();
+    for (const n of notes) {
+      const y = Math.round(view.y(n.pitch));
+      if (y < -view.row || y > view.height) continue;
+      const right = Math.round(view.x(n.end));
+      const left = Math.max(Math.round(view.x(n.start)), filled.get(n.pitch) ?? -Infinity);
+      if (right <= left) continue;
+      context.fillRect(left, y, right - left, height);
+      filled.set(n.pitch, right);
+    }
+  }
+
+  /** Makes notes the path. @param {CanvasRenderingContext2D} context @param {readonly Note[]} notes */
+  #boxes(context, notes) {
     const { view } = this;
     const height = view.row - 1;
     context.beginPath();
@@ -205,7 +235,7 @@ export class Roll {
       if (y < -view.row || y > view.height) continue;
       const x = view.x(n.start);
       const width = Math.max(2, (n.end - n.start) * view.scale - 1);
-      if (plain || width < 5) context.rect(x, y + 0.5, width, height);
+      if (width < 5) context.rect(x, y + 0.5, width, height);
       else context.roundRect(x, y + 0.5, width, height, Math.min(3, height / 3));
     }
   }
@@ -328,13 +358,16 @@ export class Roll {
     context.fillRect(0, 0, width, height);
     this.#drawTimes(context, 0, height, false);
     const own = sounding(session.piece, view.left, view.right).map((n) => moment.changed.get(n.id) ?? n);
+    /** @type {Set<number>} columns with a line already: of very many notes one stands for its neighbours */
+    const columns = new Set();
     for (const n of [...own.filter((one) => !session.replaced.has(one.id)), ...session.ghosts]) {
-      const x = view.x(n.start);
-      if (x < -4 || x > width) continue;
-      const y = (1 - n.velocity / 127) * (height - 6) + 3;
+      const x = Math.round(view.x(n.start));
+      if (x < -4 || x > width || (own.length > MANY && columns.has(x))) continue;
+      columns.add(x);
+      const y = Math.round((1 - n.velocity / 127) * (height - 6) + 3);
       context.fillStyle = session.selected.has(n.id) ? palette.select : n.by ? palette.accent : palette.note;
       context.fillRect(x, y, 2, height - y);
-      context.fillRect(x - 1.5, y - 1.5, 5, 4);
+      if (own.length <= MANY) context.fillRect(x - 1, y - 1, 4, 4);
     }
   }
 

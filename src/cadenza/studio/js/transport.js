@@ -46,6 +46,7 @@ export class Transport {
     this.#clock = new Clock(session.piece.tempos);
     const worker = new Worker("js/clock.js", { type: "module" });
     worker.onmessage = () => this.#tick();
+    this.changed.on(() => worker.postMessage(this.playing));
     session.pieceChanged.on(() => this.#retime());
   }
 
