@@ -7,6 +7,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import nn
 
 from cadenza.architecture import ComposerConfig
 from cadenza.batches import torch_batch
@@ -17,6 +18,7 @@ from cadenza.engine.network import NumpyComposer, log_softmax
 from cadenza.engine.sampler import Sampling
 from cadenza.models.composer import Composer
 from cadenza.representation import events
+from cadenza.representation.conditions import ChordTrack
 from cadenza.representation.edits import (
     AFTER,
     DRAWN,
@@ -25,6 +27,7 @@ from cadenza.representation.edits import (
     Elements,
     Region,
     elements_of,
+    ending,
     following,
     gap,
     highest,
@@ -36,7 +39,8 @@ from cadenza.representation.edits import (
 )
 from cadenza.representation.events import DURATION, END, FIELDS, NO_POSITION, EventSequence
 from cadenza.score import Event, Score
-from cadenza.windows import edited_window, window
+from cadenza.sequence import Setting
+from cadenza.windows import asked, padded, window
 
 TINY = ComposerConfig(width=32, heads=1, layers=3, feed_forward=48, context=256, local=4)
 AHEAD = [0, 24, 192]
@@ -61,6 +65,9 @@ def composer(look_ahead: int) -> Composer:
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(torch.randn_like(parameter) * 0.1)
+        for table in model.modules():
+            if isinstance(table, nn.Embedding) and table.padding_idx is not None:
+                table.weight[table.padding_idx] = 0  # what is not asked adds nothing
     return model.eval()
 
 
@@ -89,9 +96,8 @@ def test_where_nothing_is_fixed_it_is_a_window(first: int, look_ahead: int) -> N
     whole = piece()
     elements = elements_of(whole, first, Region(np.zeros(len(whole), bool)), look_ahead)
     plain = window(whole, first, len(whole) + 1 - first, "pop")
-    edited = edited_window(elements, len(whole) + 1 - first, "pop")
-    for name, array in vars(plain).items():
-        assert np.array_equal(array, getattr(edited, name)), name
+    for name, array in vars(plain.elements).items():
+        assert np.array_equal(array[0], getattr(elements, name)), name
 
 
 @settings(max_examples=60)
@@ -149,6 +155,17 @@ def test_a_gap_is_of_whole_bars() -> None:
     assert free.stop_place == (NO_POSITION, 0)
 
 
+def test_a_piece_ends_at_the_bar_line_after_its_last_onset() -> None:
+    whole = piece(4)
+    region = ending(whole, 0)
+    assert (region.stop, region.stop_place, region.fixed.any()) == (384, (0, 96), False)
+    elements = elements_of(whole, 0, region, 48)
+    assert np.count_nonzero(elements.kinds == STOP) == 1
+    assert elements.next_rows[elements.drawn][-1].tolist() == [END, 0, 0, 0, 0]
+    free = piece(2, "free")
+    assert ending(free, 0).stop == free.onsets[-1] + 100
+
+
 def test_the_melody_is_what_lies_highest_but_not_under_a_held_note() -> None:
     rows = [(72, 0, 960, 80), (60, 0, 480, 80), (64, 480, 960, 80), (67, 960, 1440, 80), (48, 1440, 1920, 80)]
     sequence = events.encode(Score.from_notes(rows))
@@ -162,22 +179,57 @@ def test_the_melody_is_what_lies_highest_but_not_under_a_held_note() -> None:
 def test_engine_and_torch_agree_on_edits(seed: int, look_ahead: int) -> None:
     model = composer(look_ahead)
     *_, elements = random_elements(seed, look_ahead)
-    batch = torch_batch(edited_window(elements, len(elements.kinds) + 3, "pop"), TINY.styles)
+    batch = torch_batch(padded(elements, len(elements.kinds) + 3, "pop"), TINY.styles)
     expected = model(batch)[0, : len(elements.drawn)].numpy()[elements.drawn]
     assert engine_of(model).score(elements, "pop") == pytest.approx(expected, abs=1e-4)
 
 
 @torch.no_grad()
+@pytest.mark.parametrize("seed", range(6))
+def test_engine_and_torch_agree_on_what_is_asked(seed: int) -> None:
+    part, _, region, elements = random_elements(seed, 48)
+    told = asked(elements, part, region, np.random.default_rng(seed))
+    batch = torch_batch(padded(told, len(told.kinds) + 3, None), TINY.styles)
+    scores = composer(48)(batch)[0].numpy()
+    assert np.isfinite(scores).all()
+    expected = scores[: len(told.drawn)][told.drawn]
+    assert engine_of(composer(48)).score(told, None) == pytest.approx(expected, abs=1e-4)
+
+
+CHORDS = ChordTrack(np.array([0, 96, 200, 300]), np.array([2, 17, 1, 45]))
+ASKED = (3, 5, 2, 20)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("voices", [False, True])
+@pytest.mark.parametrize("is_asked", [False, True])
 @pytest.mark.parametrize("look_ahead", AHEAD)
-def test_what_is_drawn_step_by_step_is_what_the_likelihood_says(look_ahead: int) -> None:
-    """A gap in the middle of a piece, every draw being forced."""
+def test_what_is_drawn_step_by_step_is_what_the_likelihood_says(
+    look_ahead: int, is_asked: bool, voices: bool
+) -> None:
+    """A gap in the middle of a piece, with or without its melody, every draw being forced."""
     engine, whole = engine_of(composer(look_ahead)), piece()
     region = gap(whole, 18, 30)
-    assert region.stop is not None
+    stop = region.stop
+    assert stop is not None
+    if voices:
+        inside = highest(whole) & (np.arange(len(whole)) >= region.begin)
+        region = replace(region, fixed=region.fixed | inside)
     drawn, fixed = without(whole, region.fixed)
     prompt = replace(cut(drawn, 0, region.begin), complete=False)
-    known = stop_at(region.stop, region.stop_place)
+    inside = fixed.onsets < stop
+    known = in_order(known_notes(fixed.part(inside, complete=False)), stop_at(stop, region.stop_place))
+    after = following(fixed.part(~inside, complete=True), stop)
+    setting = Setting(known, after, ASKED, CHORDS) if is_asked else Setting(known, after)
     elements = elements_of(whole, 0, region, look_ahead)
+    if is_asked:
+        from_here = np.arange(len(elements.kinds)) >= len(after) + region.begin
+        latest = np.maximum.accumulate(np.where(elements.kinds == DRAWN, np.arange(len(from_here)), 0))
+        now = elements.onsets[latest]
+        chords = np.column_stack([CHORDS.at(now), CHORDS.after(now), CHORDS.at(elements.next_onsets)])
+        elements = replace(
+            elements, asked=np.array(ASKED) * from_here[:, None], chords=chords * from_here[:, None]
+        )
     expected = engine.score(elements, "pop")[region.begin :]
     rows = [*drawn.rows[region.begin :].tolist(), [END, 0, 0, 0, 0]]
     places = dict(
@@ -188,7 +240,7 @@ def test_what_is_drawn_step_by_step_is_what_the_likelihood_says(look_ahead: int)
         )
     )
     first = (0, int(whole.bars[0]))
-    state = engine.start(prompt, "pop", lambda _: first, following(fixed, region.stop))
+    state = engine.start(prompt, "pop", lambda _: first, setting)
     state.places = places.__getitem__
     told, scores = 0, np.zeros((len(rows), len(FIELDS)))
     for t, row in enumerate(rows):
@@ -220,7 +272,10 @@ def test_what_is_not_told_yet_changes_nothing(look_ahead: int) -> None:
     onsets = whole.onsets[~fixed]
     before = np.concatenate([[0], onsets])[: len(one)] + look_ahead < whole.onsets[later]
     assert before.any()
-    assert one[before] == pytest.approx(other[before], abs=1e-5)
+    assert one[before, 0] == pytest.approx(other[before, 0], abs=1e-5)
+    # Once a shift leads to it, it is heard.
+    elsewhere = before & (np.append(onsets, 0)[: len(one)] < whole.onsets[later])
+    assert one[elsewhere] == pytest.approx(other[elsewhere], abs=1e-5)
     assert not np.allclose(one[~before], other[~before])
 
 
@@ -242,9 +297,7 @@ def test_nothing_drawn_meets_what_is_fixed(seed: int, look_ahead: int) -> None:
     drawn = list(
         stream(
             engine,
-            Passage(
-                Span(96, region.stop, may_end=region.stop - 48), bars.__getitem__, prompt, known, after, "pop"
-            ),
+            Passage(span, bars.__getitem__, prompt, Setting(known, after), "pop"),
             constraints=Constraints(),
             sampling=Sampling(temperature=2.0, top_p=1.0),
             seed=seed,

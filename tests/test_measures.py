@@ -179,3 +179,18 @@ def test_bar_places_are_those_of_the_bar_lines(changes: list[tuple[int, int, int
     bars, starts = measures.bar_places(score, ticks)
     assert bars.tolist() == (np.searchsorted(lines, ticks, side="right") - 1).tolist()
     assert starts.tolist() == lines[bars].tolist()
+
+
+def test_self_similarity_by_hand() -> None:
+    bar = 1920
+    rows = [
+        (60, 0, 480, 80),
+        (64, 480, 960, 80),
+        (60, 2 * bar, 2 * bar + 99, 80),
+        (67, 2 * bar + 480, 5000, 80),
+    ]
+    score = Score.from_notes(rows)
+    assert measures.self_similarity(score, 2) == pytest.approx(1 / 3)
+    assert np.isnan(measures.self_similarity(score, 1))
+    again = Score.from_notes([(p, s + at, e + at, v) for at in (0, 8 * bar) for p, s, e, v in rows])
+    assert measures.self_similarity(again, 8) == 1

@@ -52,6 +52,9 @@ def randomised(model: EventModel) -> EventModel:
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(torch.randn_like(parameter) * 0.1)
+        for table in model.modules():
+            if isinstance(table, torch.nn.Embedding) and table.padding_idx is not None:
+                table.weight[table.padding_idx] = 0  # what is not asked adds nothing
     return model.eval()
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from cadenza.augmentation import Augmentation
 from cadenza.dataset import Prepared, prepare
 from cadenza.representation import events
+from cadenza.representation.edits import Elements
 from cadenza.representation.events import END, FIELDS, NO_POSITION, EventSequence, encode
 from cadenza.score import Event, Score
 from cadenza.windows import Windows, WindowSource, evaluation_windows, stacked, window
@@ -32,24 +33,26 @@ def piece(bars: int = 4, grid: events.Grid = "metrical") -> EventSequence:
 
 def test_a_window_by_hand() -> None:
     sequence = piece(1)
-    w = window(sequence, 0, 10, "waltz")
+    one = window(sequence, 0, 10, "waltz")
+    w = one.elements
     assert w.is_start[0].tolist() == [True] + [False] * 9
     assert w.rows[0, 0].tolist() == [0] * 5
-    assert w.onsets[0].tolist() == [0, *sequence.onsets.tolist(), 60, 60]
+    assert w.onsets[0].tolist() == [0, *sequence.onsets.tolist(), 0, 0]
     assert w.places[0, 0].tolist() == [0, 72]
     assert w.next_rows[0, :7].tolist() == sequence.rows.tolist()
     assert w.next_rows[0, 7].tolist() == [END, 0, 0, 0, 0]
     assert w.next_places[0, 7].tolist() == [NO_POSITION, 0]
-    assert w.weight[0].tolist() == [1] * 8 + [0] * 2
-    assert w.styles == ("waltz",)
-    assert window(piece(1, "free"), 0, 3, "").places[0, 0].tolist() == [NO_POSITION, 0]
+    assert w.drawn[0].tolist() == [True] * 8 + [False] * 2
+    assert one.styles == ("waltz",)
+    assert window(piece(1, "free"), 0, 3, "").elements.places[0, 0].tolist() == [NO_POSITION, 0]
 
 
 @given(st.integers(0, 40), st.integers(1, 50), st.booleans())
 def test_each_draw_follows_what_is_known(first: int, length: int, complete: bool) -> None:
     sequence = replace(piece(), complete=complete)
-    w = window(sequence, first, length, "")
     count = len(sequence)
+    first = min(first, count)
+    w = window(sequence, first, length, "").elements
     for t, drawn in enumerate(range(first, first + length)):
         assert w.is_start[0, t] == (drawn == 0)
         if 1 <= drawn <= count:
@@ -59,8 +62,8 @@ def test_each_draw_follows_what_is_known(first: int, length: int, complete: bool
         if drawn < count:
             assert w.next_rows[0, t].tolist() == sequence.rows[drawn].tolist()
             assert w.next_places[0, t].tolist() == [sequence.positions[drawn], sequence.bars[drawn]]
-        assert w.weight[0, t] == (drawn < count or (drawn == count and complete))
-    ends = (w.next_rows[0, :, 0] == END) & (w.weight[0] > 0)
+        assert w.drawn[0, t] == (drawn < count or (drawn == count and complete))
+    ends = (w.next_rows[0, :, 0] == END) & w.drawn[0]
     assert ends.sum() == (complete and first <= count < first + length)
 
 
@@ -70,10 +73,10 @@ def test_evaluation_draws_each_row_and_the_end_once(length: int, overlap: int) -
     sequence = piece()
     drawn: list[list[int]] = []
     for w, context in evaluation_windows(sequence, length, overlap, ""):
-        assert w.rows.shape[1] <= length
+        assert w.elements.rows.shape[1] <= length
         assert not drawn or context >= overlap
-        assert np.all(w.weight == 1)
-        drawn += w.next_rows[0, context:].tolist()
+        assert np.all(w.elements.drawn)
+        drawn += w.elements.next_rows[0, context:].tolist()
     assert drawn == [*sequence.rows.tolist(), [END, 0, 0, 0, 0]]
 
 
@@ -84,7 +87,7 @@ def test_an_overlap_that_leaves_nothing_is_refused() -> None:
 
 def test_windows_are_stacked() -> None:
     both = stacked([window(piece(), 0, 5, "a"), window(piece(), 3, 5, "b")])
-    assert both.rows.shape == (2, 5, 5)
+    assert both.elements.rows.shape == (2, 5, 5)
     assert both.styles == ("a", "b")
 
 
@@ -148,8 +151,9 @@ def prepared(cache: Path, midi_folder: MakeFolder) -> Prepared:
 
 
 def same(one: Windows, two: Windows) -> bool:
-    names = [field.name for field in fields(Windows)]
-    return all(np.array_equal(getattr(one, name), getattr(two, name)) for name in names)
+    names = [field.name for field in fields(Elements)]
+    same = (np.array_equal(getattr(one.elements, name), getattr(two.elements, name)) for name in names)
+    return one.styles == two.styles and all(same)
 
 
 def test_a_batch_follows_from_seed_and_step(prepared: Prepared) -> None:
@@ -166,12 +170,12 @@ def test_a_batch_follows_from_seed_and_step(prepared: Prepared) -> None:
 def test_batches_hold_training_pieces_only(prepared: Prepared) -> None:
     nothing = Augmentation(transpose=0, velocity=0, stretch=0.0)
     source = WindowSource((prepared,), (1.0,), 40, 32, nothing, 0)
-    w = source.draw(0)
+    w = source.draw(0).elements
     known = {prepared.sequence(p).rows.tobytes(): p.split for p in prepared.pieces}
     heard: set[str] = set()
-    for rows, weight, start in zip(w.next_rows, w.weight, w.is_start, strict=True):
+    for rows, is_drawn, start in zip(w.next_rows, w.drawn, w.is_start, strict=True):
         assert start[0]
-        drawn = rows[weight > 0]
+        drawn = rows[is_drawn]
         assert drawn[-1, 0] == END
         heard.add(known[drawn[:-1].astype(np.int16).tobytes()])
     assert heard == {"train"}
@@ -179,9 +183,9 @@ def test_batches_hold_training_pieces_only(prepared: Prepared) -> None:
 
 def test_windows_in_the_middle_know_the_row_before(prepared: Prepared) -> None:
     nothing = Augmentation(transpose=0, velocity=0, stretch=0.0)
-    w = WindowSource((prepared,), (1.0,), 4, 64, nothing, 0).draw(1)
+    w = WindowSource((prepared,), (1.0,), 4, 64, nothing, 0).draw(1).elements
     assert np.array_equal(w.rows[:, 1:], w.next_rows[:, :-1])
     middle = ~w.is_start[:, 0]
     assert middle.any()
     assert np.all(w.rows[middle, 0, 1] > 0)
-    assert np.all(w.weight == 1), "a window that fits into its piece has no padding"
+    assert np.all(w.drawn), "a window that fits into its piece has no padding"

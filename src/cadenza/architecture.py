@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cadenza.errors import CadenzaError
+from cadenza.representation.conditions import CHORDS, CONDITIONS
 from cadenza.representation.edits import KINDS
 from cadenza.representation.events import FIELDS, LONGEST_BAR, NO_POSITION
 
@@ -137,6 +138,10 @@ def _embedding_shapes(width: int, styles: int) -> Iterator[tuple[str, Shape]]:
     yield "embedding.style.weight", (styles + 1, width)
     yield "embedding.start", (width,)
     yield "embedding.kind.weight", (KINDS, width)
+    for i, size in enumerate(CONDITIONS):
+        yield f"embedding.asked.{i}.weight", (size, width)
+    yield "embedding.chord.weight", (CHORDS, width)
+    yield "embedding.next_chord.weight", (CHORDS, width)
 
 
 def _head_shapes(width: int) -> Iterator[tuple[str, Shape]]:
@@ -148,6 +153,10 @@ def _head_shapes(width: int) -> Iterator[tuple[str, Shape]]:
     for i, field in enumerate(FIELDS[:-1]):
         yield f"heads.chosen.{i}.weight", (field.size, width)
     yield "heads.position.weight", (NO_POSITION + 1, width)
+    yield "heads.ahead.weight", (FIELDS[0].size, width)
+    yield "heads.begins.weight", (FIELDS[1].size, width)
+    yield "heads.sounds.weight", (FIELDS[1].size, width)
+    yield "heads.chord.weight", (CHORDS, width)
 
 
 def check_tensors(tensors: Mapping[str, NDArray[Any]], shapes: Iterable[tuple[str, Shape]]) -> None:

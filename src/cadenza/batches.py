@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from fnmatch import fnmatch
 from functools import cached_property
 from typing import Final, Generic, Protocol, TypeVar
@@ -104,6 +104,8 @@ class EventBatches(Batches[EventBatch]):
             beginnings=data.beginnings,
             edits=data.edits,
             look_ahead=recipe.sizes.look_ahead if isinstance(recipe.sizes, ComposerConfig) else 0,
+            conditions=data.conditions,
+            no_style=data.no_style,
         )
         _check([(c.name, c.side("train"), c.side("valid")) for c in self.corpora])
         for corpus in self.corpora:
@@ -283,17 +285,12 @@ def _held_out(corpus: Prepared[RollSequence], data: RollDataConfig, most: int) -
 
 def torch_batch(windows: Windows, styles: tuple[str, ...]) -> EventBatch:
     """Windows as tensors, for a model that knows the given styles."""
+    elements = windows.elements
+    names = [f.name for f in fields(EventBatch) if f.name not in ("style", "weight")]
     return EventBatch(
-        rows=torch.from_numpy(windows.rows),
-        places=torch.from_numpy(windows.places),
-        onsets=torch.from_numpy(windows.onsets),
-        is_start=torch.from_numpy(windows.is_start),
-        kinds=torch.from_numpy(windows.kinds),
-        last=torch.from_numpy(windows.last),
-        next_rows=torch.from_numpy(windows.next_rows),
-        next_places=torch.from_numpy(windows.next_places),
+        **{name: torch.from_numpy(getattr(elements, name)) for name in names},
         style=torch.tensor([style_index(styles, style) for style in windows.styles]),
-        weight=torch.from_numpy(windows.weight),
+        weight=torch.from_numpy(elements.drawn).float(),
     )
 
 

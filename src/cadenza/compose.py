@@ -9,48 +9,60 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from cadenza.corpus import excerpt
 from cadenza.drafts import Draft, Listener, draft_around, draft_of
 from cadenza.engine.chooser import Side
 from cadenza.engine.constraints import Constraints
 from cadenza.engine.sampler import Sampling
 from cadenza.errors import CadenzaError
+from cadenza.expression import Expression
 from cadenza.parts import (
     Part,
     begins_in,
     check_limits,
+    in_one_track,
     plan_of,
+    repeated,
     share_of,
     surroundings,
     without,
     without_pedal,
 )
-from cadenza.plans import LONGEST_BARS, Plan, Wish, last_pedal, plan, playable, with_bars
+from cadenza.plans import LONGEST_BARS, Form, Plan, Wish, last_pedal, plan, playable, with_bars
 from cadenza.players import DEFAULT_MODEL, Model, load_model, model_folders
 from cadenza.representation import events
 from cadenza.representation.events import EventSequence, Frame
-from cadenza.score import Notes, Score, Tempo, TimeSignature, note_array
+from cadenza.score import Notes, Score, Tempo, TimeSignature, among, note_array
 from cadenza.sequence import SequenceModel
 
 __all__ = [
     "DEFAULT_MODEL",
     "Constraints",
+    "Expression",
+    "Form",
     "Listener",
     "Model",
     "Part",
     "Plan",
     "Sampling",
+    "Surprise",
     "Take",
     "Wish",
     "accompany",
     "continue_",
+    "expressed",
     "generate",
     "generate_after",
+    "harmonise",
     "hear",
     "infill",
     "load_model",
     "model_folders",
     "plan",
+    "score_of",
     "vary",
     "with_bars",
 ]
@@ -64,6 +76,15 @@ damaged, and a few bars of it would be an hour of music. The composer tells bars
 
 EXCERPT_BARS: Final = 8
 """Of a corpus, before what `generate_after` composes."""
+
+FREE: Final = 0.15
+"""Share of a section's notes that are drawn anew where it comes again,"""
+FREER: Final = 0.5
+"""and where it comes again with a mark."""
+
+SECTION_SEEDS: Final = 1 << 20
+"""From the seed of a section to that of the next: far apart, for takes have seeds side by side."""
+SEEDS: Final = 1 << 32
 
 WHOLE: Final = Part()
 """All of a piece."""
@@ -107,13 +128,15 @@ def generate(
     *,
     tempo: float | None = None,
     metre: tuple[int, int] = (4, 4),
+    form: Form | None = None,
     model: Model | None = None,
     listen: Listener | None = None,
 ) -> Take:
     """Composes from nothing, in a metre, at a tempo in quarter notes a minute (by default the style's).
 
-    Without a style, in the model's first. `listen` is told the notes as they are drawn. Raises CadenzaError
-    for a metre or tempo out of range.
+    Without a style, in the model's first. In a form, its sections are equally long, and where a letter comes
+    again, most notes of its first section do. `listen` is told the notes as they are drawn. Raises
+    CadenzaError for a metre or tempo out of range, and for a form that the bars or the model do not fit.
     """
     model = model or load_model()
     if wish.style is None:
@@ -129,8 +152,38 @@ def generate(
     empty = Score(480, (), (Tempo.from_qpm(0, qpm),), (TimeSignature(0, *metre),))
     frame = Frame(empty, "metrical", 0, 0)
     bar = empty.bar_ticks(empty.time_signatures[0])
+    if form is not None:
+        return _in_form(wish, form, model, frame, listen)
     plan = Plan(0, wish.bars * bar, LONGEST_BARS * bar, 0, 0)
     return _take(wish, model, frame, None, plan, listen=listen)
+
+
+def _in_form(wish: Wish, form: Form, model: Model, frame: Frame, listen: Listener | None) -> Take:
+    """A piece from nothing in a form, section after section."""
+    _check_style(wish, model)
+    bar = frame.score.bar_ticks(frame.score.metre_at(0))
+    length = form.bars_each(wish.bars) * bar
+    score = frame.score
+    drafts: list[Draft] = []
+    first: dict[str, int] = {}
+    for i, section in enumerate(form.sections):
+        begin, is_last = i * length, i == len(form.sections) - 1
+        source = first.setdefault(section[0], begin)
+        returns = source < begin
+        seed = (wish.seed + i * SECTION_SEEDS) % SEEDS
+        if returns:
+            notes = score.notes[(score.notes["start"] >= source) & (score.notes["start"] < source + length)]
+            anew = share_of(notes, FREER if section.endswith("'") else FREE, seed)
+            if is_last:  # a section that ended on may not end the piece
+                anew = notes[among(notes, anew) | (notes["start"] >= source + length - bar)]
+            score = repeated(score, source, begin, length, notes[~among(notes, anew)])
+        around = surroundings(frame, score, begin, begin + length, stops=is_last)
+        plan = Plan(begin, begin + length, LONGEST_BARS * bar, 0, 0)
+        sown = replace(wish, seed=seed)
+        drafts.append(draft_around(sown, model, around, plan, pedals=not returns, listen=listen))
+        score = in_one_track(drafts[-1].score)
+    seconds = sum(draft.seconds for draft in drafts)
+    return replace(_taken(wish, model, drafts[-1], 0), score=score, added=score.notes, seconds=seconds)
 
 
 def continue_(
@@ -178,6 +231,24 @@ def infill(
     fits, and as `hear` does.
     """
     return _anew(score, part, part.notes(with_bars(score)), wish, model, listen=listen)
+
+
+def harmonise(
+    score: Score,
+    wish: Wish,
+    *,
+    part: Part = WHOLE,
+    melody: bool = False,
+    model: Model | None = None,
+    listen: Listener | None = None,
+) -> Take:
+    """Accompanies a melody with the chords that the wish asks for; see `accompany`.
+
+    Raises CadenzaError as that does, and for a wish without chords.
+    """
+    if not wish.asked.chords:
+        raise CadenzaError("no chords to harmonise with; accompany finds its own")
+    return accompany(score, wish, part=part, melody=melody, model=model, listen=listen)
 
 
 def vary(
@@ -242,7 +313,7 @@ def _anew(
     _, pedal_after = last_pedal(kept, end)
     if whole:
         kept = without_pedal(kept, begin, end)
-    around = surroundings(frame, kept, begin, end, stops=side is None)
+    around = surroundings(frame, kept, begin, end, stops=True)
     if wish.style is None:
         wish = replace(wish, style=likeliest_style(model.sequence_model, heard))
     _check_style(wish, model)
@@ -253,6 +324,50 @@ def _anew(
     take = _taken(replace(wish, bars=bars), model, draft, begin)
     score = replace(take.score, time_signatures=score.time_signatures)
     return replace(take, score=score, removed=removed)
+
+
+def expressed(take: Take, expression: Expression) -> Take:
+    """A take whose added notes are played with swing, or not quite in time.
+
+    Raises CadenzaError for swing in a metre without beats of a quarter.
+    """
+    played = expression.play(take.added, take.score, take.seed)
+    *others, last = take.score.tracks
+    kept = last.notes[~among(last.notes, take.added)]
+    track = replace(last, notes=note_array(np.concatenate([kept, played])))
+    return replace(take, score=replace(take.score, tracks=(*others, track)), added=played)
+
+
+@dataclass(frozen=True)
+class Surprise:
+    """How unexpected each note of a score was to a model, given what came before it."""
+
+    notes: Notes
+    """The notes that the model hears: pitched, and on the piano's keys."""
+    nats: NDArray[np.float64]
+    """Negative log-probability of each: (notes,)."""
+    style: str | None
+    """Under which it was measured."""
+
+
+def score_of(score: Score, style: str | None = None, *, model: Model | None = None) -> Surprise:
+    """The surprise of each note of a score; without a style, under its likeliest.
+
+    Notes that are one on the model's grid share what it has. Raises CadenzaError as `hear` does, for a style
+    that the model does not know, and for a model that reads no events.
+    """
+    model = model or load_model()
+    if model.form is not None:
+        raise CadenzaError(f"the model {model.name} does not read note by note: take the composer")
+    frame, heard = hear(score)
+    _check_style(Wish(style=style), model)
+    style = likeliest_style(model.sequence_model, heard) if style is None else style
+    nats = -model.sequence_model.log_probabilities(heard, style)[: len(heard)].sum(1)
+    notes = playable(frame.score)
+    steps = np.maximum(np.rint(frame.steps(notes["start"])).astype(np.int64), 0)
+    own = steps * 128 + notes["pitch"]
+    rows = heard.onsets.astype(np.int64) * 128 + events.PITCH.decode(heard.rows[:, 1])
+    return Surprise(notes, nats[np.searchsorted(rows, own)], style)
 
 
 def hear(score: Score) -> tuple[Frame, EventSequence]:

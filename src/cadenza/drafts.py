@@ -19,6 +19,7 @@ from cadenza.parts import Surroundings
 from cadenza.plans import LONGEST_BARS, Plan, Wish, last_pedal, playable, with_notes, within
 from cadenza.players import Model
 from cadenza.representation import events, pianoroll
+from cadenza.representation.edits import STOP
 from cadenza.representation.events import (
     NO_POSITION,
     STEPS_PER_QUARTER,
@@ -29,7 +30,8 @@ from cadenza.representation.events import (
 from cadenza.representation.pianoroll import KEYS, SILENT, PianoRoll, RollSequence, notes_of
 from cadenza.representation.tokens import Vocabulary, Voice
 from cadenza.score import SUSTAIN, Event, Notes, Score, Track, note_array
-from cadenza.sequence import EditModel, Places, SequenceModel
+from cadenza.sequence import FREE, EditModel, Places, SequenceModel, Setting
+from cadenza.steering import Asked
 
 DEFAULT_VELOCITY: Final = 80
 """Of notes from nothing, by a model that draws no velocities."""
@@ -82,6 +84,8 @@ def draft_of(
 ) -> Draft:
     """What a model writes into a plan; without a prompt, from nothing. A listener hears it come."""
     begun = time.perf_counter()
+    if not wish.asked.is_nothing:
+        _require_asking(model)
     if isinstance(model.form, PianoRoll):
         stretch = stretch_of(wish, model, model.form, frame.score, plan, continues=prompt is not None)
         rows = _overheard(
@@ -129,27 +133,14 @@ def draft_around(
             "leave --model out to let the composer do that"
         )
     begun = time.perf_counter()
-    frame, end = around.frame, plan.end
-    first, stop, longest = (
-        int(np.ceil(step - 1e-6))
-        for step in frame.steps(np.array([plan.begin, end, plan.begin + plan.longest]))
-    )
-    places = places_in(frame, end)
+    first, stop, longest = _steps(around.frame, plan)
+    places = places_in(around.frame, plan.end)
+    setting = asking(around.setting, wish.asked, around.frame, plan)
     bar = places(stop - 1)[1] or STEPS_PER_SECOND
-    span = Span(first, stop, longest - first, may_end=max(first, stop - bar))
-    passage = Passage(span, places, around.prompt, around.known, around.after, wish.style, side, single)
-    drawn = _overheard_notes(
-        stream(
-            model.sequence_model,
-            passage,
-            constraints=wish.constraints,
-            sampling=wish.sampling,
-            seed=wish.seed,
-        ),
-        listen,
-        frame,
-        plan,
-    )
+    stops = STOP in around.setting.known.kinds
+    span = Span(first, stop, longest - first, may_end=max(first, stop - bar) if stops else None)
+    passage = Passage(span, places, around.prompt, setting, wish.style, side, single)
+    drawn = _overheard_notes(_stream(wish, model.sequence_model, passage), listen, around.frame, plan)
     if not drawn:
         raise CadenzaError("no note fits: the notes that stay and what is asked for leave no key free")
     seconds = time.perf_counter() - begun
@@ -199,7 +190,32 @@ def draw(wish: Wish, model: Model, frame: Frame, prompt: EventSequence | None, p
         first = max(first, int(prompt.onsets[-1]) + 1)
     places = places_in(frame, plan.end)
     span = Span(first, max(end, first + 1), longest - first)
-    return _stream(wish, model.sequence_model, Passage(span, places, prompt, style=wish.style))
+    setting = FREE if wish.asked.is_nothing else asking(FREE, wish.asked, frame, plan)
+    return _stream(wish, model.sequence_model, Passage(span, places, prompt, setting, wish.style))
+
+
+def asking(setting: Setting, asked: Asked, frame: Frame, plan: Plan) -> Setting:
+    """A setting in which something is asked of what a plan adds.
+
+    Raises CadenzaError for chords where there are no bars.
+    """
+    if not asked.chords:
+        return replace(setting, asked=asked.symbols())
+    if frame.grid == "free":
+        raise CadenzaError("chords need bars, and the piece is played freely: its notes follow no metre")
+    lines = frame.score.bar_lines(plan.end)
+    lines = lines[max(0, int(np.searchsorted(lines, plan.begin, side="right")) - 1) :]
+    steps = np.rint(frame.steps(lines + frame.offset)).astype(np.int64)
+    return replace(setting, asked=asked.symbols(), chords=asked.track(steps.tolist()))
+
+
+def _require_asking(model: Model) -> None:
+    """Raises CadenzaError for a model that cannot be asked for anything."""
+    if not isinstance(model.sequence_model, EditModel):
+        raise CadenzaError(
+            f"the model {model.name} cannot be asked for a density, a register, dynamics or chords: "
+            "leave these out, or --model"
+        )
 
 
 def _steps(frame: Frame, plan: Plan) -> tuple[int, int, int]:

@@ -310,6 +310,11 @@ def parse_roman(text: str, key: KeySignature | str) -> Chord:
     return chord
 
 
+def find_tonality(text: str) -> KeySignature | None:
+    """The same where a text names a major or minor key, None where it names another scale."""
+    return parse_tonality(text) if _KEY.fullmatch(text) else None
+
+
 def parse_tonality(text: str) -> KeySignature:
     """The signature, at tick 0, of a major or minor key: "C minor", "F#", "Bbm". Raises CadenzaError."""
     match = _KEY.fullmatch(text)

@@ -200,11 +200,8 @@ def repeated_onsets(score: Score) -> float:
     return float(np.mean(same)) if same else 0.0
 
 
-def self_repetition(score: Score) -> float:
-    """Share of the bars in which notes begin that equal an earlier bar: same pitches at the same places.
-
-    Lengths and loudness of the notes may differ. Silent bars do not count.
-    """
+def _bar_contents(score: Score) -> dict[int, set[tuple[int, int]]]:
+    """By bar, which pitches begin at which places of it, in parts of a quarter."""
     notes = pitched(score)
     bars, lines = bar_places(score, notes["start"])
     exact = (notes["start"] - lines) * (POSITIONS_PER_QUARTER / score.ticks_per_quarter)
@@ -212,6 +209,26 @@ def self_repetition(score: Score) -> float:
     contents: dict[int, set[tuple[int, int]]] = {}
     for bar, place, pitch in zip(bars.tolist(), places.tolist(), notes["pitch"].tolist(), strict=True):
         contents.setdefault(bar, set()).add((place, pitch))
+    return contents
+
+
+def self_similarity(score: Score, lag: int) -> float:
+    """How alike bars are that lie `lag` bars apart: notes in common over notes in either, the mean over bars.
+
+    Notes are the same where pitch and place in the bar are. Pairs with a silent bar do not count; nan where
+    there is none.
+    """
+    contents = _bar_contents(score)
+    pairs = [(content, contents[bar + lag]) for bar, content in contents.items() if bar + lag in contents]
+    return float(np.mean([len(a & b) / len(a | b) for a, b in pairs])) if pairs else float("nan")
+
+
+def self_repetition(score: Score) -> float:
+    """Share of the bars in which notes begin that equal an earlier bar: same pitches at the same places.
+
+    Lengths and loudness of the notes may differ. Silent bars do not count.
+    """
+    contents = _bar_contents(score)
     different = {frozenset(content) for content in contents.values()}
     return 1 - len(different) / len(contents)
 

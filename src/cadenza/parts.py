@@ -11,9 +11,10 @@ from cadenza.engine.constraints import KEYS, Constraints, parse_range
 from cadenza.errors import CadenzaError
 from cadenza.hands import LEFT, RIGHT, split_hands
 from cadenza.plans import LONGEST_BARS, Plan, playable, program_of, usual_channel
-from cadenza.representation.edits import FIXED, NOTHING, Known, following, in_order, known_notes, stop_at
+from cadenza.representation.edits import FIXED, NOTHING, following, in_order, known_notes, stop_at
 from cadenza.representation.events import HIGHEST, LOWEST, EventSequence, Frame, encode_in
-from cadenza.score import DRUM_CHANNEL, SUSTAIN, Event, Notes, Score, Track, among
+from cadenza.score import DRUM_CHANNEL, SUSTAIN, Event, Notes, Score, Track, among, note_array
+from cadenza.sequence import Setting
 
 FOLLOWING: Final = 256
 """Notes after a part that the composer hears."""
@@ -90,16 +91,14 @@ class Surroundings:
     """Of the score of what stays; in it the rest is counted."""
     prompt: EventSequence | None
     """What begins before the part."""
-    known: Known
-    """What begins in it, and where it stops."""
-    after: EventSequence | None = None
-    """What follows it, the first FOLLOWING notes of that."""
+    setting: Setting
+    """What begins in it, where it stops, and what follows it: the first FOLLOWING notes of that."""
 
     @property
     def heard(self) -> int:
         """Notes among all that."""
-        around = sum(len(notes) for notes in (self.prompt, self.after) if notes is not None)
-        return around + int((self.known.kinds == FIXED).sum())
+        around = sum(len(notes) for notes in (self.prompt, self.setting.after) if notes is not None)
+        return around + int((self.setting.known.kinds == FIXED).sum())
 
 
 def without(score: Score, notes: Notes) -> Score:
@@ -116,9 +115,7 @@ def without_pedal(score: Score, begin: int, end: int) -> Score:
     """A score without the changes of the sustain pedal from one tick up to another; none but the drums'."""
 
     def stays(event: Event) -> bool:
-        status, *data = event.message
-        is_pedal = status & 0xF0 == 0xB0 and status & 0x0F != DRUM_CHANNEL and data[0] == SUSTAIN
-        return not (is_pedal and begin <= event.tick < end)
+        return not (_is_pedal(event) and begin <= event.tick < end)
 
     tracks = (replace(t, events=tuple(filter(stays, t.events)), end=t.length) for t in score.tracks)
     return replace(score, tracks=tuple(tracks))
@@ -134,14 +131,48 @@ def surroundings(frame: Frame, kept: Score, begin: int, end: int, stops: bool) -
     positions, bars = frame.places(np.array([stop]))
     known = stop_at(stop, (int(positions[0]), int(bars[0]))) if stops else NOTHING
     if not len(playable(kept)):
-        return Surroundings(frame, None, known)
+        return Surroundings(frame, None, Setting(known))
     sequence = encode_in(frame, true_onsets=True)
     before = sequence.onsets < first
     prompt = sequence.part(before, complete=False) if before.any() else None
     later = sequence.onsets >= (stop if stops else sequence.onsets[-1] + 1)
     known = in_order(known_notes(sequence.part(~(before | later), complete=False)), known)
     after = following(sequence.part(later, complete=True).part(slice(FOLLOWING), complete=False), stop)
-    return Surroundings(frame, prompt, known, after if len(after) else None)
+    return Surroundings(frame, prompt, Setting(known, after if len(after) else None))
+
+
+def repeated(score: Score, begin: int, to: int, length: int, notes: Notes) -> Score:
+    """A score in which some notes of a stretch come again at a later tick, with the stretch's pedal.
+
+    They and their pedal are added to the first track.
+    """
+    again = notes.copy()
+    for edge in ("start", "end"):
+        again[edge] += to - begin
+    again["end"] = np.minimum(again["end"], to + length)
+    track, *others = score.tracks
+    pedal = [
+        replace(event, tick=event.tick + to - begin)
+        for event in track.events
+        if _is_pedal(event) and begin <= event.tick < begin + length
+    ]
+    events = tuple(sorted([*track.events, *pedal], key=lambda event: event.tick))
+    whole = Track(note_array(np.concatenate([track.notes, again])), events)
+    return replace(score, tracks=(whole, *others))
+
+
+def in_one_track(score: Score) -> Score:
+    """A score whose tracks are one, named and played as the first."""
+    track, *others = score.tracks
+    notes = note_array(np.concatenate([t.notes for t in score.tracks]))
+    pedal = [event for other in others for event in other.events if _is_pedal(event)]
+    events = tuple(sorted([*track.events, *pedal], key=lambda event: event.tick))
+    return replace(score, tracks=(Track(notes, events),))
+
+
+def _is_pedal(event: Event) -> bool:
+    status, *data = event.message
+    return status & 0xF0 == 0xB0 and status & 0x0F != DRUM_CHANNEL and data[0] == SUSTAIN
 
 
 def check_limits(constraints: Constraints, kept: Score, begin: int, end: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -11,8 +12,10 @@ import numpy as np
 from cadenza.engine.constraints import Constraints
 from cadenza.engine.sampler import Sampling
 from cadenza.errors import CadenzaError
+from cadenza.harmony import chord_name
 from cadenza.representation import events
 from cadenza.score import Event, Notes, Score, TimeSignature, Track, note_array
+from cadenza.steering import Asked
 
 MOST_BARS: Final = 1024
 
@@ -32,6 +35,8 @@ class Wish:
     """One of the model's styles; None takes the one under which the prompt is likeliest."""
     constraints: Constraints = field(default_factory=Constraints)
     """What every note keeps to."""
+    asked: Asked = field(default_factory=Asked)
+    """What the music is asked to be like."""
     sampling: Sampling = field(default_factory=Sampling)
     """How adventurous the draws are."""
 
@@ -40,8 +45,35 @@ class Wish:
             raise CadenzaError(f"the number of bars must be from 1 to {MOST_BARS}, not {self.bars}")
         if self.seed < 0:
             raise CadenzaError(f"the seed must be 0 or more, not {self.seed}")
+        for chord in {chord for bar in self.asked.chords for chord in bar if chord.root is not None}:
+            if self.constraints.key is not None and chord.root not in self.constraints.key:
+                name = chord_name(chord)
+                raise CadenzaError(f"the chord {name} and the key do not go together: leave one of them out")
         if self.style == "":
             raise CadenzaError("no style '': leave it out, or name one of the model's")
+
+
+@dataclass(frozen=True)
+class Form:
+    """The sections of a piece: equal letters return to what was said, a mark ' means a freer return."""
+
+    sections: tuple[str, ...]
+
+    @classmethod
+    def parse(cls, text: str) -> Form:
+        """The form of "AABA" or "ABA'C". Raises CadenzaError for anything else."""
+        words = "".join(text.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'").split())
+        if not re.fullmatch("(?:[A-Za-z]'*)+", words):
+            raise CadenzaError(f"no form {text!r}: a letter for each section, such as AABA; A' is a freer A")
+        return cls(tuple(re.findall("[A-Z]'*", words.upper())))
+
+    def bars_each(self, bars: int) -> int:
+        """Bars of a section. Raises CadenzaError where the sections would not be equal."""
+        count = len(self.sections)
+        if bars % count:
+            fit = max(round(bars / count), 1) * count
+            raise CadenzaError(f"{bars} bars make no {count} equal sections: {fit} would")
+        return bars // count
 
 
 def playable(score: Score) -> Notes:

@@ -23,7 +23,7 @@ from cadenza.models.markov import Markov
 from cadenza.models.roll_markov import RollMarkov
 from cadenza.recipe import recipe_from
 from cadenza.representation import events
-from cadenza.representation.edits import KINDS
+from cadenza.representation.conditions import CONDITIONS
 from cadenza.representation.pianoroll import KEYS, NO_POSITION, PianoRoll, RollSequence
 from cadenza.representation.tokens import TokenForm, Vocabulary
 from cadenza.sequence import SequenceModel
@@ -108,14 +108,23 @@ def missing_package(kind: str) -> str:
     return "torch" if in_torch and find_spec("torch") is None else ""
 
 
+SINCE_EDITS: Final = (
+    "embedding.kind.weight",
+    *(f"embedding.asked.{i}.weight" for i in range(len(CONDITIONS))),
+    *(f"embedding.{name}.weight" for name in ("chord", "next_chord")),
+    *(f"heads.{name}.weight" for name in ("ahead", "begins", "sounds", "chord")),
+)
+"""Tensors that weights of before there were edits lack: what is fixed and asked adds nothing there."""
+
+
 def _composer(sizes: Mapping[str, Any], tensors: Tensors) -> NumpyComposer:
     """The composer of a checkpoint. Raises CadenzaError or TypeError where sizes and tensors do not fit."""
     fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in sizes.items()}  # pyright: ignore[reportUnknownArgumentType]
     config = ComposerConfig(**fields)
     # Weights of before there were edits: every element was a drawn note.
-    kinds = np.zeros((KINDS, config.width), np.float32)
-    weights = {"embedding.kind.weight": kinds, **tensors}
-    check_tensors(weights, config.shapes())
+    shapes = dict(config.shapes())
+    weights = {**{name: np.zeros(shapes[name], np.float32) for name in SINCE_EDITS}, **tensors}
+    check_tensors(weights, shapes.items())
     return NumpyComposer(config, weights)
 
 

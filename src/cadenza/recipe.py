@@ -41,12 +41,16 @@ class DataConfig:
     """Share of the windows that begin where a piece does."""
     edits: float = 0.0
     """Share of the windows of which a part is fixed, and the rest is drawn."""
+    conditions: float = 0.0
+    """Share of the windows of which something is told: density, register, dynamics, key, chords."""
+    no_style: float = 0.0
+    """Share of the windows whose style is not told."""
     augmentation: Augmentation = field(default_factory=Augmentation)
     """What is varied."""
 
     def __post_init__(self) -> None:
         _require_corpora(self.corpora)
-        for name in ("beginnings", "edits"):
+        for name in ("beginnings", "edits", "conditions", "no_style"):
             _require(f"data.{name}", getattr(self, name), 0 <= getattr(self, name) <= 1, "from 0 to 1")
         _require("data.window", self.window, self.window >= 2, "2 or more")
         if self.shares and len(self.shares) != len(self.corpora):

@@ -10,13 +10,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from dataclasses import dataclass
+from typing import Final, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cadenza.representation.base import S
-from cadenza.representation.edits import Known
+from cadenza.representation.conditions import CONDITIONS, NO_CHORDS, NOT_ASKED, ChordTrack
+from cadenza.representation.edits import NOTHING, Known
 from cadenza.representation.events import EventSequence
 
 State = TypeVar("State")
@@ -56,8 +58,30 @@ class SequenceModel(ABC, Generic[S, State]):
         """
 
 
+@dataclass(frozen=True)
+class Setting:
+    """What is fixed and what is asked of notes that are to be drawn."""
+
+    known: Known = NOTHING
+    """What is fixed among them, and where they stop."""
+    after: EventSequence | None = None
+    """What follows them (see `edits.following`)."""
+    asked: tuple[int, ...] = (NOT_ASKED,) * len(CONDITIONS)
+    """Symbols of density, register, dynamics and key (see `representation.conditions`)."""
+    chords: ChordTrack = NO_CHORDS
+
+    @property
+    def is_free(self) -> bool:
+        """Whether nothing is."""
+        return not (len(self.known) or any(self.asked) or self.chords.symbols.any() or self.after is not None)
+
+
+FREE: Final = Setting()
+"""Nothing is fixed, and nothing asked."""
+
+
 class EditModel(SequenceModel[EventSequence, State]):
-    """A model of events that draws around notes that are fixed."""
+    """A model of events that draws around notes that are fixed, and as it is asked to."""
 
     look_ahead: int
     """Steps by which what is known is told before its onset."""
@@ -68,9 +92,9 @@ class EditModel(SequenceModel[EventSequence, State]):
         prompt: EventSequence | None,
         style: str | None,
         places: Places,
-        after: EventSequence | None = None,
+        setting: Setting = FREE,
     ) -> State:
-        """See `SequenceModel.start`. `after`: the notes that follow what is drawn (`edits.following`)."""
+        """See `SequenceModel.start`."""
 
     @abstractmethod
     def tell(self, state: State, known: Known) -> None:

@@ -6,9 +6,9 @@ A piece of n rows is n + 1 draws: draw t yields row t, from rows 0 to t - 1; dra
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,91 +16,81 @@ from numpy.typing import NDArray
 from cadenza.augmentation import Augmentation
 from cadenza.dataset import Piece, Prepared
 from cadenza.errors import CadenzaError
-from cadenza.representation import events
-from cadenza.representation.edits import Elements, elements_of, random_region
-from cadenza.representation.events import EventSequence
+from cadenza.representation.conditions import CONDITIONS, measured
+from cadenza.representation.edits import DRAWN, Elements, Region, elements_of, random_region, without
+from cadenza.representation.events import LONGEST_BAR, EventSequence
+from cadenza.steering import heard_chords, heard_key
+
+STRETCH: Final = (4, 17)
+"""Fewest bars over which density, register and dynamics are measured, and one more than the most."""
 
 
 @dataclass(frozen=True)
 class Windows:
-    """Windows of pieces as arrays, row t of `rows` being what is known when row t of `next_rows` is drawn.
+    """Windows of pieces as arrays: the elements of each (see `representation.edits.Elements`), padded.
 
-    rows, next_rows: (batch, time, 5) int64. places, next_places: (batch, time, 2) int64, position and bar in
-    steps. onsets: (batch, time) int64, steps, of `rows`. is_start: (batch, time), nothing was played yet.
-    kinds: (batch, time) int64, what each of `rows` is (see `representation.edits`). last: (batch, time)
-    int64, pitch symbol of the last row that was drawn, -1 before the first. weight: (batch, time) float32, 0
-    where there is no next row (padding) or more is told before it is drawn. styles: a name each.
+    elements: arrays of (batch, time, ...) instead of (elements, ...); `drawn` is false for padding.
+    styles: a name each, or None where it is not told.
     """
 
-    rows: NDArray[np.int64]
-    places: NDArray[np.int64]
-    onsets: NDArray[np.int64]
-    is_start: NDArray[np.bool_]
-    kinds: NDArray[np.int64]
-    last: NDArray[np.int64]
-    next_rows: NDArray[np.int64]
-    next_places: NDArray[np.int64]
-    weight: NDArray[np.float32]
-    styles: tuple[str, ...]
+    elements: Elements
+    styles: tuple[str | None, ...]
 
 
-def window(sequence: EventSequence, first: int, length: int, style: str) -> Windows:
+def window(sequence: EventSequence, first: int, length: int, style: str | None) -> Windows:
     """The `length` draws of a piece from row `first` on (a batch of one); draw `len(sequence)` is END."""
-    count = len(sequence)
-    drawn = np.arange(first, first + length)
-    is_start, is_over = drawn == 0, drawn >= count
-    known, drawn_rows = np.clip(drawn - 1, 0, count - 1), np.clip(drawn, 0, count - 1)
-    rows, next_rows = (sequence.rows[i].astype(np.int64) for i in (known, drawn_rows))
-    places = np.stack([sequence.positions, sequence.bars], axis=1).astype(np.int64)
-    known_places, next_places = places[known], places[drawn_rows]
-    rows[is_start] = 0
-    # The start stands on step 0, which is a bar line; of the first row only the bar is known by then.
-    known_places[is_start, 0] = 0 if sequence.grid == "metrical" else events.NO_POSITION
-    next_rows[is_over] = (events.END, 0, 0, 0, 0)
-    next_places[is_over] = (events.NO_POSITION, 0)
-    onsets = np.where(is_start, 0, sequence.onsets[known]).astype(np.int64)
-    real = drawn <= count if sequence.complete else drawn < count
-    return Windows(
-        rows[None],
-        known_places[None],
-        onsets[None],
-        is_start[None],
-        np.zeros((1, length), np.int64),
-        np.where(is_start, -1, rows[:, 1])[None],
-        next_rows[None],
-        next_places[None],
-        real[None].astype(np.float32),
-        (style,),
-    )
+    part = slice(max(first - 1, 0), first + length)
+    cut = sequence.part(part, complete=sequence.complete and part.stop > len(sequence))
+    free = Region(np.zeros(len(cut), bool))
+    elements = elements_of(cut, min(first, 1), free, 0)
+    return padded(elements, length, style)
 
 
-def edited_window(elements: Elements, length: int, style: str) -> Windows:
-    """Elements as a window, padded to a length (a batch of one)."""
+def padded(elements: Elements, length: int, style: str | None) -> Windows:
+    """Elements as a window of some length (a batch of one), the first of them where they are more."""
 
-    def padded(array: NDArray[Any], fill: Sequence[int] = (0,)) -> NDArray[Any]:
-        rest = np.zeros((length - len(array), *array.shape[1:]), array.dtype)
-        rest[:] = fill if array.ndim > 1 else fill[0]
-        return np.concatenate([array, rest])[None]
+    def fitted(name: str) -> NDArray[Any]:
+        array: NDArray[Any] = getattr(elements, name)
+        # In padding nothing was drawn before: else the order of rows would forbid what stands there.
+        fill = -1 if name == "last" else 0
+        rest = np.full((max(length - len(array), 0), *array.shape[1:]), fill, array.dtype)
+        return np.concatenate([array, rest])[None, :length]
 
-    return Windows(
-        rows=padded(elements.rows),
-        places=padded(elements.places),
-        onsets=padded(elements.onsets),
-        is_start=padded(elements.is_start),
-        kinds=padded(elements.kinds),
-        last=padded(elements.last),
-        next_rows=padded(elements.next_rows, (events.END, 0, 0, 0, 0)),
-        next_places=padded(elements.next_places),
-        weight=padded(elements.drawn.astype(np.float32)),
-        styles=(style,),
-    )
+    return Windows(Elements(**{field.name: fitted(field.name) for field in fields(Elements)}), (style,))
+
+
+def asked(elements: Elements, sequence: EventSequence, region: Region, rng: np.random.Generator) -> Elements:
+    """Elements of a piece of which something is told: what its drawn notes are like, stretch by stretch.
+
+    Of density, register, dynamics, key and, in metrical music, chords, each one in two times; half of the
+    times only from a random element on.
+    """
+    drawn, _ = without(sequence, region.fixed)
+    numbers = np.arange(len(elements.kinds))
+    latest = np.maximum.accumulate(np.where(elements.kinds == DRAWN, numbers, -1))
+    begin = int(rng.integers(len(numbers))) if rng.random() < 0.5 else 0
+    told = (latest >= 0) & (numbers >= begin)
+    now = elements.onsets[np.maximum(latest, 0)]
+    bar = int(sequence.bars[0]) or LONGEST_BAR
+    symbols = measured(drawn, int(rng.integers(*STRETCH)) * bar)
+    rows = np.searchsorted(drawn.onsets, now).clip(max=len(drawn) - 1)
+    key = np.full(len(numbers), heard_key(sequence))
+    is_told = np.append(rng.random(len(CONDITIONS)) < 0.5, rng.random() < 0.5)
+    table = np.column_stack([symbols[rows], key]) * is_told[:-1] * told[:, None]
+    if sequence.grid == "free" or not is_told[-1]:
+        return replace(elements, asked=table)
+    chords = heard_chords(sequence)
+    columns = np.column_stack([chords.at(now), chords.after(now), chords.at(elements.next_onsets)])
+    return replace(elements, asked=table, chords=columns * told[:, None])
 
 
 def stacked(windows: Sequence[Windows]) -> Windows:
     """Windows of one length as one batch."""
-    names = [field.name for field in fields(Windows) if field.name != "styles"]
-    arrays = {name: np.concatenate([getattr(w, name) for w in windows]) for name in names}
-    return Windows(**arrays, styles=tuple(style for w in windows for style in w.styles))
+    arrays = {
+        field.name: np.concatenate([getattr(w.elements, field.name) for w in windows])
+        for field in fields(Elements)
+    }
+    return Windows(Elements(**arrays), styles=tuple(style for w in windows for style in w.styles))
 
 
 @dataclass(frozen=True)
@@ -120,6 +110,10 @@ class WindowSource:
     """Share of the windows of which a part is fixed, and announced"""
     look_ahead: int = 0
     """so many steps ahead (see `representation.edits`)."""
+    conditions: float = 0.0
+    """Share of the windows of which something is told: density, register, dynamics, key, chords."""
+    no_style: float = 0.0
+    """Share of the windows whose style is not told."""
 
     def draw(self, step: int) -> Windows:
         """The batch of a training step."""
@@ -161,10 +155,13 @@ class WindowSource:
         part = slice(max(first - 1, 0), first + length + (not edited))
         cut = sequence.part(part, complete=part.stop > len(sequence))
         varied, known = self.augmentation.apply(cut, rng), min(first, 1)
-        if not edited:
-            return window(varied, known, self.length, corpus.style)
-        elements = elements_of(varied, known, random_region(varied, known, rng), self.look_ahead)
-        return edited_window(elements, self.length, corpus.style)
+        region = random_region(varied, known, rng) if edited else Region(np.zeros(len(varied), bool))
+        elements = elements_of(varied, known, region, self.look_ahead)
+        told = rng.random() < self.conditions
+        if told:
+            elements = asked(elements, varied, region, rng)
+        style = None if rng.random() < self.no_style else corpus.style
+        return padded(elements, self.length, style)
 
 
 def _share(piece: Piece, free_share: float) -> float:

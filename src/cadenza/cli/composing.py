@@ -58,6 +58,9 @@ def compose(
     metre: Annotated[
         str | None, typer.Option(help="Time signature, such as 3/4 or 6/8; by default 4/4.")
     ] = None,
+    form: Annotated[
+        str | None, typer.Option(help="Equal sections that return: AABA, or ABA' with a freer return.")
+    ] = None,
     corpus: Annotated[
         str | None,
         typer.Option("--from", help="Go on from a random place in a corpus or folder, and leave that out."),
@@ -73,8 +76,11 @@ def compose(
     from cadenza import compose
 
     wish = options.wish(bars)
-    if corpus is not None and (tempo is not None or metre is not None):
-        raise CadenzaError("with --from, tempo and metre are the corpus's: leave --tempo and --metre out")
+    if corpus is not None and not (tempo is metre is form is None):
+        raise CadenzaError("--from goes on from a piece: leave --tempo, --metre and --form out")
+    plan = None if form is None else compose.Form.parse(form)
+    if plan is not None:
+        plan.bars_each(bars)
     signature = _metre("4/4" if metre is None else metre)
     writer = _Writer(out_file, options)
     model = compose.load_model(options.model)
@@ -82,7 +88,7 @@ def compose(
     def take(one: Wish) -> Take:
         if corpus is not None:
             return compose.generate_after(corpus, one, model=model)
-        return compose.generate(one, tempo=tempo, metre=signature, model=model)
+        return compose.generate(one, tempo=tempo, metre=signature, form=plan, model=model)
 
     writer.compose(take, wish)
 
@@ -133,6 +139,35 @@ def accompany(
         return accompany(score, wish, part=part, melody=melody, model=model)
 
     _edit(piece, out_file, options, options.wish(), edit)
+
+
+@app.command()
+@with_options(options=Composing)
+def harmonise(
+    piece: Annotated[Path, typer.Argument(help="MIDI file with a melody.")],
+    *,
+    out_file: Out = Path("harmonised.mid"),
+    from_bar: FromBar = 1,
+    to_bar: ToBar = None,
+    options: Composing,
+) -> None:
+    """Accompany a melody with the chords that --chords says.
+
+    [bold]cadenza harmonise melody.mid --chords "| Am | F | C | G7 |"[/bold]
+
+    [bold]cadenza harmonise melody.mid --chords "I V vi IV" --key "D major"[/bold]
+    """
+    from cadenza.compose import Part, harmonise
+
+    part = Part(from_bar, to_bar)
+    wish = options.wish()
+    if not wish.asked.chords:
+        raise CadenzaError('harmonise needs --chords "| C | F | G7 | C |"; accompany finds its own')
+
+    def edit(score: Score, wish: Wish, model: Model) -> Take:
+        return harmonise(score, wish, part=part, model=model)
+
+    _edit(piece, out_file, options, wish, edit)
 
 
 @app.command()
@@ -199,6 +234,7 @@ class _Writer:
 
     def __init__(self, out_file: Path, options: Composing, source: Path | None = None) -> None:
         self.options = options
+        self.expression = options.expression()
         self.paths = _take_paths(out_file, options.takes)
         for path in self.paths:
             for file in self.files(path):
@@ -236,12 +272,14 @@ class _Writer:
 
     def compose(self, take_of: Callable[[Wish], Take], wish: Wish) -> None:
         """Draws and writes all takes or none, then says what there is."""
+        from cadenza.compose import expressed
+
         takes: list[dict[str, Any]] = []
         lines: list[str] = []
         remarks: dict[str, None] = {}
         with all_or_none():
             for i, path in enumerate(self.paths):
-                take = take_of(replace(wish, seed=wish.seed + i))
+                take = expressed(take_of(replace(wish, seed=wish.seed + i)), self.expression)
                 self.write(take, path)
                 files = [str(file) for file in self.files(path)]
                 takes.append(

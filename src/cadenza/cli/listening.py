@@ -10,9 +10,13 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from cadenza.cli.options import Soundfont
-from cadenza.cli.shell import AsJson, app, check_output, counted, out, say
+from cadenza.cli.options import ModelName, Soundfont
+from cadenza.cli.shell import AsJson, app, check_output, counted, named, out, say
 from cadenza.errors import CadenzaError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 @app.command()
@@ -48,6 +52,58 @@ def inspect(
         out.print(table)
     if failed:
         raise typer.Exit(2)
+
+
+@app.command()
+def surprise(
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="MIDI file.")],
+    style: Annotated[str | None, typer.Option(help="By default the one that it is likest.")] = None,
+    model: ModelName = "composer",
+    as_json: AsJson = False,
+) -> None:
+    """Say how unexpected each bar of a piece is to the composer, and which notes are most of all.
+
+    [bold]cadenza surprise in.mid[/bold]
+    """
+    import numpy as np
+
+    from cadenza.compose import load_model, score_of
+    from cadenza.inspection import pitch_name
+    from cadenza.midi import read_midi
+    from cadenza.plans import with_bars
+
+    score = read_midi(path)
+    heard = named(path, lambda: score_of(score, style, model=load_model(model)))
+    lines = with_bars(score).bar_lines(int(heard.notes["start"].max()) + 1)
+    bars: NDArray[np.int64] = np.searchsorted(lines, heard.notes["start"], side="right")
+    if as_json:
+        notes = [
+            {"bar": bar, "start": start, "pitch": pitch, "nats": round(nats, 4)}
+            for bar, start, pitch, nats in zip(
+                bars.tolist(),
+                heard.notes["start"].tolist(),
+                heard.notes["pitch"].tolist(),
+                heard.nats.tolist(),
+                strict=True,
+            )
+        ]
+        print(json.dumps({"style": heard.style, "nats": float(heard.nats.mean()), "notes": notes}))
+        return
+    out.print(
+        f"{heard.nats.mean():.2f} nats a note over {counted(len(heard.nats), 'note')}"
+        + (f", as {heard.style}" if heard.style else ""),
+        markup=False,
+        highlight=False,
+    )
+    table = Table(box=None, header_style="bold")
+    for column in ("bar", "nats a note", "most unexpected note"):
+        table.add_column(column, justify="right")
+    for bar in np.unique(bars).tolist():
+        inside = bars == bar
+        worst = int(heard.nats[inside].argmax())
+        pitch, nats = int(heard.notes["pitch"][inside][worst]), float(heard.nats[inside][worst])
+        table.add_row(str(bar), f"{heard.nats[inside].mean():.2f}", f"{pitch_name(pitch)} ({nats:.2f})")
+    out.print(table)
 
 
 @app.command()

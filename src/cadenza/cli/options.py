@@ -14,7 +14,8 @@ import typer
 from cadenza.cli.shell import AsJson
 
 if TYPE_CHECKING:
-    from cadenza.compose import Part, Wish
+    from cadenza.compose import Expression, Part, Wish
+    from cadenza.steering import Asked
 
 Out = Annotated[Path, typer.Option("-o", "--out", help="MIDI file to write.", show_default=True)]
 Bars = Annotated[int, typer.Option(help="Bars to add, 1 to 1024.")]
@@ -33,6 +34,10 @@ MostNotes = Annotated[int | None, typer.Option(help="Most keys held at once, tho
 HandSpan = Annotated[
     int | None, typer.Option(help="Semitones that a hand reaches: two hands can play it (a tenth: 16).")
 ]
+Swing = Annotated[
+    float, typer.Option(help="Share of a quarter that its first eighth takes: 0.5 straight, 0.67 swung.")
+]
+Humanise = Annotated[float, typer.Option(help="Milliseconds by which added notes stray, 0 to 60.")]
 Style = Annotated[
     str | None,
     typer.Option(help="pop, classical or chorale, or what --model knows; by default what fits."),
@@ -44,6 +49,12 @@ Wav = Annotated[bool, typer.Option("--wav", help="Write the sound as well.")]
 Mp3 = Annotated[bool, typer.Option("--mp3", help="Write the sound as MP3 as well.")]
 Png = Annotated[bool, typer.Option("--png", help="Write a picture of the piano roll as well.")]
 Soundfont = Annotated[Path | None, typer.Option(help="SoundFont (.sf2, .sf3) to play with.")]
+Density = Annotated[float | None, typer.Option(help="Notes a quarter, about: 0.5 sparse, 8 dense.")]
+Register = Annotated[str | None, typer.Option(help="Pitch about which the notes lie, such as C5.")]
+Dynamics = Annotated[str | None, typer.Option(help="How loud, about: ppp to fff, or a velocity.")]
+Chords = Annotated[
+    str | None, typer.Option(help='Chords of each bar, again and again: "| Am | F | C G | G7 |", or "I vi".')
+]
 FromBar = Annotated[int, typer.Option(help="First bar, counted from 1.")]
 ToBar = Annotated[int | None, typer.Option(help="Last bar; by default the piece's last.")]
 Pitches = Annotated[str | None, typer.Option(help="Only the notes from one pitch to another: C4-C6.")]
@@ -64,8 +75,14 @@ class Composing:
     style: Style = None
     key: Key = None
     pitch_range: Range = None
+    chords: Chords = None
+    density: Density = None
+    register: Register = None
+    dynamics: Dynamics = None
     most_notes: MostNotes = None
     hand_span: HandSpan = None
+    swing: Swing = 0.5
+    humanise: Humanise = 0.0
     model: ModelName = "composer"
     wav: Wav = False
     mp3: Mp3 = False
@@ -82,7 +99,28 @@ class Composing:
             self.seed,
             self.style,
             compose.Constraints.parse(self.key, self.pitch_range, self.most_notes, self.hand_span),
+            self._asked(),
             compose.Sampling(self.temperature, self.top_p, self.top_k, self.repetition_penalty, self.greedy),
+        )
+
+    def expression(self) -> Expression:
+        """How it is played. Raises CadenzaError for values out of range."""
+        from cadenza.compose import Expression
+
+        return Expression(self.swing, self.humanise)
+
+    def _asked(self) -> Asked:
+        from cadenza.engine.constraints import parse_pitch
+        from cadenza.harmony import find_tonality, parse_chords
+        from cadenza.steering import Asked, parse_dynamics
+
+        key = None if self.key is None else find_tonality(self.key)
+        return Asked(
+            self.density,
+            None if self.register is None else parse_pitch(self.register),
+            None if self.dynamics is None else parse_dynamics(self.dynamics),
+            key,
+            () if self.chords is None else parse_chords(self.chords, key),
         )
 
 

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from cadenza.engine.constraints import Constraints
 from cadenza.engine.sampler import Sampler
-from cadenza.representation.edits import FIXED, NOTHING, Known
+from cadenza.representation.edits import Fixed
 from cadenza.representation.events import DURATION, END, PITCH, SHIFT, EventSequence
-from cadenza.sequence import Places
+from cadenza.sequence import FREE, Places, Setting
 
 REMEMBERED: Final = 48
 """Pitches drawn lately that a repetition penalty falls on."""
@@ -35,32 +35,6 @@ class Span:
     """Step from which on the model may say that nothing more comes; None: it may not."""
 
 
-@dataclass(frozen=True)
-class Fixed:
-    """Keys that fixed notes hold, as symbols, from `starts` up to `ends`, in steps: (notes,) each."""
-
-    starts: NDArray[np.int64]
-    ends: NDArray[np.int64]
-    pitches: NDArray[np.int64]
-
-    @classmethod
-    def of(cls, known: Known) -> Fixed:
-        """The notes among what is known."""
-        rows, starts = known.rows[known.kinds == FIXED], known.onsets[known.kinds == FIXED].astype(np.int64)
-        return cls(starts, starts + DURATION.decode(rows[:, 2]), rows[:, 1].astype(np.int64))
-
-    def free(self, step: int) -> NDArray[np.bool_]:
-        """Keys that no fixed note holds at a step: (88,)."""
-        free = np.ones(PITCH.size, bool)
-        free[self.pitches[(self.starts <= step) & (step < self.ends)]] = False
-        return free
-
-    def room(self, pitch: int, step: int) -> int:
-        """Steps until a fixed note strikes a key that is struck at a step; very many where none does."""
-        later = self.starts[(self.pitches == pitch) & (self.starts > step)]
-        return int(later.min()) - step if len(later) else int(DURATION.table[-1])
-
-
 Side = Literal["above", "below"]
 
 
@@ -73,10 +47,8 @@ class Passage:
     """Of the steps of the piece."""
     prompt: EventSequence | None = None
     """What comes before."""
-    known: Known = NOTHING
-    """What is fixed in the span, and where it stops; models that draw around that are an `EditModel`."""
-    after: EventSequence | None = None
-    """The notes that follow the span."""
+    setting: Setting = FREE
+    """What is fixed and asked; models that draw accordingly are an `EditModel`."""
     style: str | None = None
     side: Side | None = None
     """On which side of the fixed notes that sound the drawn ones lie; None for either."""
@@ -117,7 +89,7 @@ class Chooser:
     recent: deque[int] = field(default_factory=lambda: deque[int](maxlen=REMEMBERED))
 
     def __post_init__(self) -> None:
-        self.fixed = Fixed.of(self.passage.known)
+        self.fixed = Fixed.of(self.passage.setting.known)
         prompt = self.passage.prompt
         if prompt is not None and len(prompt):
             self.onset, self.pitch = int(prompt.onsets[-1]), int(prompt.rows[-1, 1])
@@ -142,7 +114,8 @@ class Chooser:
             self.onset_next = self.span.end if symbol == END else self.onset + SHIFT.values[symbol]
             return symbol
         if field_index == 1:
-            logits[~self._open_keys(self.onset_next)] = -np.inf
+            if self.onset_next < self.span.end:  # what lies beyond is not taken
+                logits[~self._open_keys(self.onset_next)] = -np.inf
             self.pitch_next = self.sampler.draw(logits, self.recent)
             return self.pitch_next
         if field_index == 2:
@@ -172,7 +145,7 @@ class Chooser:
 
     def _has_room(self, shift: int) -> bool:
         """Whether a note fits at the onset that a shift leads to; beyond the span nothing needs to."""
-        if not (self.constraints.limits or self.passage.single or len(self.fixed.starts)):
+        if not (self.constraints.limits or self.passage.single or len(self.fixed)):
             return True  # some allowed key can always be struck again
         onset = self.onset + SHIFT.values[shift]
         if (shift == 0 and self.pitch >= 0) or onset >= self.span.end:

@@ -29,14 +29,14 @@ def stream(
 
     None meets a fixed one of its pitch. It ends: an onset holds each key once, and every other draw moves on.
     Same arguments, same notes (on one machine with one version of NumPy). Raises TypeError where something
-    is known and the model is no `EditModel`.
+    is fixed or asked and the model is no `EditModel`.
     """
     chooser = Chooser(Sampler(sampling, seed), constraints, passage)
-    known, told = passage.known, 0
+    known, told = passage.setting.known, 0
     if isinstance(model, EditModel):
-        state = model.start(passage.prompt, passage.style, passage.places, passage.after)
-    elif len(known) or passage.after is not None:
-        raise TypeError(f"{type(model).__name__} does not draw around what is known")
+        state = model.start(passage.prompt, passage.style, passage.places, passage.setting)
+    elif not passage.setting.is_free:
+        raise TypeError(f"{type(model).__name__} draws around nothing, and as it likes")
     else:
         state = model.start(passage.prompt, passage.style, passage.places)
     while True:

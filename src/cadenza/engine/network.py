@@ -19,9 +19,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cadenza.architecture import BAR_UNIT, ComposerConfig, rotary_frequencies, style_index
-from cadenza.representation.edits import AFTER, DRAWN, STOP, Elements, Known, distance, index_of
+from cadenza.representation.conditions import CONDITIONS, NO_CHORDS
+from cadenza.representation.edits import (
+    AFTER,
+    BEGINS,
+    DRAWN,
+    SOUNDS,
+    STOP,
+    Elements,
+    Fixed,
+    Known,
+    distance,
+    index_of,
+)
 from cadenza.representation.events import END, FIELDS, NO_POSITION, SHIFT, STEPS_PER_QUARTER, EventSequence
-from cadenza.sequence import Choose, EditModel, Places
+from cadenza.sequence import FREE, Choose, EditModel, Places, Setting
 
 Array = NDArray[np.float32]
 Steps = NDArray[np.integer] | int
@@ -159,6 +171,7 @@ class ComposerState:
 
     caches: one a layer. count: elements so far, the start included. known: (width,), the trunk's output for
     the next row. onset, pitch, pedal: of the last drawn note, in steps and as symbols; pitch is -1 before it.
+    fixed: the notes of the setting. asked: (width,), what is added to each input for what is asked.
     """
 
     caches: list[Cache]
@@ -169,6 +182,9 @@ class ComposerState:
     pedal: int
     style: int
     places: Places
+    setting: Setting
+    fixed: Fixed
+    asked: Array
 
 
 @dataclass(frozen=True)
@@ -207,6 +223,8 @@ class NumpyComposer(EditModel[ComposerState]):
 
         tables = [table(f"embedding.fields.{i}") for i in range(len(FIELDS))]
         tables += [table(f"embedding.{name}") for name in ("position", "bar", "style", "kind")]
+        self._asked = [table(f"embedding.asked.{i}") for i in range(len(CONDITIONS))]
+        self._chord, self._next_chord = table("embedding.chord"), table("embedding.next_chord")
         # Nearly all elements are drawn notes: what their kind adds is added to the style, and to the others
         # what sets them apart.
         tables[-2] = tables[-2] + tables[-1][DRAWN]
@@ -228,6 +246,8 @@ class NumpyComposer(EditModel[ComposerState]):
         self._heads = [_Head(hidden, logits, bias) for hidden, logits, bias in pairs]
         self._chosen = [table(f"heads.chosen.{i}") for i in range(len(FIELDS) - 1)]
         self._chosen_position = table("heads.position")
+        self._ahead, self._chosen_chord = table("heads.ahead"), table("heads.chord")
+        self._begins, self._sounds = table("heads.begins"), table("heads.sounds")
 
     # --- The trunk ------------------------------------------------------------------------------------------
 
@@ -302,22 +322,32 @@ class NumpyComposer(EditModel[ComposerState]):
         prompt: EventSequence | None,
         style: str | None,
         places: Places,
-        after: EventSequence | None = None,
+        setting: Setting = FREE,
     ) -> ComposerState:
         """See `EditModel.start`. A prompt's rows are read from its `places`, not asked of `places`."""
-        state = self._empty_state(style, places)
-        self._read_after(state, after)
+        state = self._empty_state(style, places, setting)
+        self._read_after(state)
         x, onsets, pitches = self._inputs(prompt, state)
-        index = state.count + np.arange(len(x))
-        state.known = self._read(state, x, self._turns(onsets, index, pitches))[-1]
-        state.count += len(x)
         if prompt is not None and len(prompt):
             state.onset = int(prompt.onsets[-1])
             state.pitch, state.pedal = int(prompt.rows[-1, 1]), int(prompt.rows[-1, 4])
+        x[-1] += self._asked_now(state)
+        index = state.count + np.arange(len(x))
+        state.known = self._read(state, x, self._turns(onsets, index, pitches))[-1]
+        state.count += len(x)
         return state
 
-    def _read_after(self, state: ComposerState, after: EventSequence | None) -> None:
+    def _asked_now(self, state: ComposerState) -> Array:
+        """What is added to an input after the last drawn note for what is asked: (width,)."""
+        chords = state.setting.chords
+        if chords is NO_CHORDS:
+            return state.asked
+        now = np.array([state.onset])
+        return state.asked + self._chord[chords.at(now)[0]] + self._next_chord[chords.after(now)[0]]
+
+    def _read_after(self, state: ComposerState) -> None:
         """Takes the notes that follow a region into a state, before anything else."""
+        after = state.setting.after
         if after is None or not len(after):
             return
         places = np.stack([after.positions, after.bars], axis=1).astype(np.int64)
@@ -326,7 +356,7 @@ class NumpyComposer(EditModel[ComposerState]):
         self._read(state, x, self._turns(after.onsets, np.arange(len(x)), rows[:, 1]))
         state.count = len(x)
 
-    def _empty_state(self, style: str | None, places: Places) -> ComposerState:
+    def _empty_state(self, style: str | None, places: Places, setting: Setting = FREE) -> ComposerState:
         """Before anything was read, not even the start."""
         heads, size = self.config.heads, self.config.width // self.config.heads
         keys, values = np.empty((heads, size, 0), np.float32), np.empty((heads, 0, size), np.float32)
@@ -339,6 +369,9 @@ class NumpyComposer(EditModel[ComposerState]):
             pedal=0,
             style=style_index(self.styles, style),
             places=places,
+            setting=setting,
+            fixed=Fixed.of(setting.known),
+            asked=np.add.reduce([t[s] for t, s in zip(self._asked, setting.asked, strict=True)]),
         )
 
     def _inputs(
@@ -371,7 +404,7 @@ class NumpyComposer(EditModel[ComposerState]):
             return
         rows = known.rows.astype(np.int64)
         rows[:, 0] = distance(known.onsets - state.onset)
-        x = self._embed_elements(rows, known.places, known.kinds, state.style)
+        x = self._embed_elements(rows, known.places, known.kinds, state.style) + self._asked_now(state)
         index = np.full(len(x), state.count - 1)
         state.known = self._read(state, x, self._turns(known.onsets, index, known.rows[:, 1]))[-1]
 
@@ -379,6 +412,8 @@ class NumpyComposer(EditModel[ComposerState]):
         """See `SequenceModel.step`."""
         row: list[int] = []
         known, place, within = state.known, (NO_POSITION, 0), False
+        if len(state.fixed):
+            known = known + self._ahead[state.fixed.ahead(np.array([state.onset]), self.look_ahead)[0]]
         for i, head in enumerate(self._heads):
             if i == len(FIELDS) - 1 and within:
                 row.append(state.pedal)
@@ -393,12 +428,23 @@ class NumpyComposer(EditModel[ComposerState]):
                 if row[0] == END:
                     return (END, 0, 0, 0, 0)
                 within = row[0] == 0 and state.pitch >= 0
-                place = state.places(state.onset + SHIFT.values[row[0]])
-                known = known + self._chosen_position[place[0]]
+                onset = state.onset + SHIFT.values[row[0]]
+                place = state.places(onset)
+                known = known + self._chosen_position[place[0]] + self._there(state, onset)
             if i < len(self._chosen):
                 known = known + self._chosen[i][row[i]]
         self._take(state, row, place)
         return tuple(row)
+
+    def _there(self, state: ComposerState, onset: int) -> Array | float:
+        """What is known of an onset once a shift leads to it: the chord, and the fixed notes that sound."""
+        there: Array | float = 0.0
+        if state.setting.chords is not NO_CHORDS:
+            there = self._chosen_chord[state.setting.chords.at(np.array([onset]))[0]]
+        if len(state.fixed):
+            keys = state.fixed.beside(np.array([onset]))[0]
+            there = there + self._begins[keys == BEGINS].sum(0) + self._sounds[keys == SOUNDS].sum(0)
+        return there
 
     def _take(self, state: ComposerState, row: list[int], place: tuple[int, int]) -> None:
         """Makes a drawn row the last of the notes so far."""
@@ -406,6 +452,8 @@ class NumpyComposer(EditModel[ComposerState]):
         state.pitch, state.pedal = row[1], row[4]
         symbols = np.array([*row, place[0], place[1] // BAR_UNIT, state.style])
         x = self._embedding.take(symbols + self._offsets, axis=0).sum(0)
+        if state.setting is not FREE:
+            x += self._asked_now(state)
         state.known = self._read_one(state, x, self._turns(state.onset, state.count, state.pitch))
         state.count += 1
 
@@ -429,7 +477,7 @@ class NumpyComposer(EditModel[ComposerState]):
         drawn = np.concatenate([rows, [[END, 0, 0, 0, 0]]])
         led_to = np.concatenate([places, [[NO_POSITION, 0]]])
         last = np.concatenate([[-1], rows[:, 1]])
-        scores = self._score(np.concatenate(known), drawn, led_to, last)
+        scores = self._score(np.concatenate(known), drawn, led_to, last, 0.0)
         return scores if sequence.complete else scores[:-1]
 
     def score(self, elements: Elements, style: str | None) -> NDArray[np.float64]:
@@ -444,14 +492,19 @@ class NumpyComposer(EditModel[ComposerState]):
             )
             if elements.is_start[part].any():
                 x[begin - i] = self._embed_start(elements.places[begin].tolist(), state.style)
+            for k, table in enumerate((*self._asked, self._chord, self._next_chord)):
+                x += table[np.concatenate([elements.asked, elements.chords], axis=1)[part, k]]
             turns = self._turns(elements.onsets[part], index[part], elements.rows[part, 1])
             known.append(self._read(state, x, turns))
         drawn = elements.drawn
+        beside = elements.beside[drawn]
+        there = (beside == BEGINS) @ self._begins + (beside == SOUNDS) @ self._sounds
         return self._score(
-            np.concatenate(known)[drawn],
+            np.concatenate(known)[drawn] + self._ahead[elements.ahead[drawn]],
             elements.next_rows[drawn],
             elements.next_places[drawn],
             elements.last[drawn],
+            there + self._chosen_chord[elements.chords[drawn, 2]],
         )
 
     def _score(
@@ -460,8 +513,12 @@ class NumpyComposer(EditModel[ComposerState]):
         rows: NDArray[np.int64],
         places: NDArray[np.int64],
         last: NDArray[np.int64],
+        there: Array | float,
     ) -> NDArray[np.float64]:
-        """Log-probabilities of rows, each drawn from what is known before it, after one of pitch `last`."""
+        """Log-probabilities of rows, each drawn from what is known before it, after one of pitch `last`.
+
+        there: (rows, width), what becomes known with the onset, besides its place.
+        """
         ended = rows[:, 0] == END
         within = (rows[:, 0] == 0) & (last >= 0)
         scores = np.zeros(rows.shape)
@@ -473,7 +530,7 @@ class NumpyComposer(EditModel[ComposerState]):
                 logits[within[:, None] & (np.arange(logits.shape[1]) <= last[:, None])] = -np.inf
             scores[:, i] = np.take_along_axis(log_softmax(logits), rows[:, i : i + 1], axis=1)[:, 0]
             if i == 0:
-                known = known + self._chosen_position[places[:, 0]]
+                known = known + self._chosen_position[places[:, 0]] + there
             if i < len(self._chosen):
                 known = known + self._chosen[i][rows[:, i]]
         scores[ended, 1:] = 0

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from cadenza.architecture import BAR_KINDS, BAR_UNIT
-from cadenza.representation.edits import KINDS, STOP
+from cadenza.representation.conditions import CHORDS, CONDITIONS
+from cadenza.representation.edits import BEGINS, KINDS, SOUNDS, STOP
 from cadenza.representation.events import END, FIELDS, NO_POSITION
 
 EPSILON: Final = 1e-6
@@ -34,8 +35,10 @@ class EventBatch:
     rows, next_rows: (batch, time, 5) int64. places, next_places: (batch, time, 2) int64, position and bar.
     onsets: (batch, time) int64, steps, of `rows`. is_start: (batch, time), true where nothing was played
     yet and `rows` holds a placeholder. kinds: (batch, time) int64, what each of `rows` is, and last: (batch,
-    time) int64, the pitch of the last drawn row, -1 for none (see `representation.edits`). style: (batch,)
-    int64. weight: (batch, time) float32, 0 for padding and where more is told first.
+    time) int64, the pitch of the last drawn row, -1 for none. ahead: (batch, time) int64, beside: (batch,
+    time, 88) uint8, asked: (batch, time, 4) int64, chords: (batch, time, 3) int64, what is fixed and asked
+    around (all as in `representation.edits.Elements`). style: (batch,) int64. weight: (batch, time) float32,
+    0 for padding and where more is told first.
     """
 
     rows: Tensor
@@ -46,6 +49,10 @@ class EventBatch:
     last: Tensor
     next_rows: Tensor
     next_places: Tensor
+    ahead: Tensor
+    beside: Tensor
+    asked: Tensor
+    chords: Tensor
     style: Tensor
     weight: Tensor
 
@@ -68,9 +75,10 @@ class EventModel(nn.Module, ABC):
 
 
 class RowEmbedding(nn.Module):
-    """Sum of the embeddings of a row's symbols, its kind, its place and the style.
+    """Sum of the embeddings of a row's symbols, its kind, its place, the style and what is asked.
 
-    The start and the end of a region have vectors of their own instead of symbols.
+    The start and the end of a region have vectors of their own instead of symbols. What is not asked adds
+    nothing.
     """
 
     def __init__(self, width: int, styles: int) -> None:
@@ -80,14 +88,19 @@ class RowEmbedding(nn.Module):
         self.bar = embedding(BAR_KINDS, width)
         self.style = embedding(styles + 1, width)
         self.start = nn.Parameter(torch.zeros(width))
-        self.kind = embedding(KINDS, width)
-        nn.init.zeros_(self.kind.weight)
+        self.kind = addition(KINDS, width)
+        self.asked = nn.ModuleList(optional(size, width) for size in CONDITIONS)
+        self.chord = optional(CHORDS, width)
+        self.next_chord = optional(CHORDS, width)
 
     def forward(self, batch: EventBatch) -> Tensor:
         x = torch.stack([table(batch.rows[..., i]) for i, table in enumerate(self.fields)]).sum(0)
         x = torch.where(batch.is_start[..., None], self.start, x)
         x = torch.where((batch.kinds == STOP)[..., None], 0.0, x) + self.kind(batch.kinds)
         x = x + self.position(batch.places[..., 0]) + self.bar(batch.places[..., 1] // BAR_UNIT)
+        for i, table in enumerate(self.asked):
+            x = x + table(batch.asked[..., i])
+        x = x + self.chord(batch.chords[..., 0]) + self.next_chord(batch.chords[..., 1])
         return x + self.style(batch.style)[:, None]
 
 
@@ -95,6 +108,20 @@ def embedding(size: int, width: int) -> nn.Embedding:
     """A table of vectors whose sums of a few are of unit scale."""
     table = nn.Embedding(size, width)
     nn.init.normal_(table.weight, std=0.3)
+    return table
+
+
+def addition(size: int, width: int) -> nn.Embedding:
+    """A table of vectors that at first change nothing of what they are added to."""
+    table = nn.Embedding(size, width)
+    nn.init.zeros_(table.weight)
+    return table
+
+
+def optional(size: int, width: int) -> nn.Embedding:
+    """The same, whose symbol 0 stays zero."""
+    table = nn.Embedding(size, width, padding_idx=0)
+    nn.init.zeros_(table.weight)
     return table
 
 
@@ -115,7 +142,8 @@ class Head(nn.Module):
 class RowHeads(nn.Module):
     """The chain shift, pitch given shift, duration given both, ...; each choice is added to what is known.
 
-    With the shift, the place in the bar that it leads to becomes known too.
+    Before the shift it is known how far ahead the next fixed note lies; with it become known the place in the
+    bar that it leads to, and the fixed notes and the chord there.
     """
 
     def __init__(self, width: int) -> None:
@@ -123,13 +151,20 @@ class RowHeads(nn.Module):
         self.heads = nn.ModuleList(Head(width, field.size) for field in FIELDS)
         self.chosen = nn.ModuleList(embedding(field.size, width) for field in FIELDS[:-1])
         self.position = embedding(NO_POSITION + 1, width)
+        self.ahead = optional(FIELDS[0].size, width)
+        self.begins = addition(FIELDS[1].size, width)
+        self.sounds = addition(FIELDS[1].size, width)
+        self.chord = optional(CHORDS, width)
 
     def forward(self, known: Tensor, batch: EventBatch) -> Tensor:
         columns: list[Tensor] = []
+        known = known + self.ahead(batch.ahead)
         for i, head in enumerate(self.heads):
             columns.append(choice_log_probabilities(head(known), batch, i))
             if i == 0:
-                known = known + self.position(batch.next_places[..., 0])
+                known = known + self.position(batch.next_places[..., 0]) + self.chord(batch.chords[..., 2])
+                for symbol, table in ((BEGINS, self.begins), (SOUNDS, self.sounds)):
+                    known = known + (batch.beside == symbol).to(table.weight.dtype) @ table.weight
             if i < len(self.chosen):
                 known = known + self.chosen[i](batch.next_rows[..., i])
         return torch.stack(columns, dim=-1)

@@ -19,7 +19,17 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from cadenza.representation.events import DURATION, END, FIELDS, NO_POSITION, SHIFT, EventSequence
+from cadenza.representation.conditions import CONDITIONS
+from cadenza.representation.events import (
+    DURATION,
+    END,
+    FIELDS,
+    NO_POSITION,
+    PITCH,
+    SHIFT,
+    STEPS_PER_SECOND,
+    EventSequence,
+)
 
 DRAWN, FIXED, STOP, AFTER = 0, 1, 2, 3
 KINDS: Final = 4
@@ -115,6 +125,62 @@ def announced_until(known: NDArray[np.integer], onset: int, look_ahead: int) -> 
     return int(np.searchsorted(known, onset + look_ahead, side="right"))
 
 
+BEGINS, SOUNDS = 1, 2
+"""What a fixed note does at an onset."""
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """Fixed notes by their start: keys, as symbols, held from `starts` up to `ends`, steps; (notes,) each."""
+
+    starts: NDArray[np.int64]
+    ends: NDArray[np.int64]
+    pitches: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, known: Known) -> Fixed:
+        """The notes among what is known."""
+        is_note = known.kinds == FIXED
+        rows, starts = known.rows[is_note], known.onsets[is_note].astype(np.int64)
+        return cls(starts, starts + DURATION.decode(rows[:, 2]), rows[:, 1].astype(np.int64))
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def free(self, step: int) -> NDArray[np.bool_]:
+        """Keys that no fixed note holds at a step: (88,)."""
+        free = np.ones(PITCH.size, bool)
+        free[self.pitches[(self.starts <= step) & (step < self.ends)]] = False
+        return free
+
+    def room(self, pitch: int, step: int) -> int:
+        """Steps until a fixed note strikes a key that is struck at a step; very many where none does."""
+        later = self.starts[(self.pitches == pitch) & (self.starts > step)]
+        return int(later.min()) - step if len(later) else int(DURATION.table[-1])
+
+    def ahead(self, onsets: NDArray[np.integer], look_ahead: int) -> NDArray[np.int64]:
+        """How far after each onset the next fixed note begins: (onsets,) shift symbols, at least 1.
+
+        0 where none does within the look-ahead.
+        """
+        if not len(self):
+            return np.zeros(len(onsets), np.int64)
+        following = np.searchsorted(self.starts, onsets, side="right")
+        steps = self.starts[np.minimum(following, len(self) - 1)] - onsets
+        near = (following < len(self)) & (steps <= look_ahead)
+        return np.where(near, SHIFT.encode(np.where(near, steps, 0)), 0)
+
+    def beside(self, onsets: NDArray[np.integer]) -> NDArray[np.uint8]:
+        """BEGINS or SOUNDS for each key that a fixed note holds at an onset, else 0: (onsets, 88)."""
+        keys = np.zeros((len(onsets), PITCH.size), np.uint8)
+        if len(self):
+            first = np.searchsorted(onsets, self.starts, side="left")
+            last = np.searchsorted(onsets, self.ends, side="left")
+            for begin, end, key, start in zip(first, last, self.pitches, self.starts, strict=True):
+                keys[begin:end, key] = np.where(onsets[begin:end] == start, BEGINS, SOUNDS)
+        return keys
+
+
 def distance(ahead: NDArray[np.integer]) -> NDArray[np.int64]:
     """Shift symbols of how far ahead known elements lie, in steps; 0 for what has begun already."""
     return SHIFT.encode(np.clip(ahead, 0, int(SHIFT.table[-1])))
@@ -141,9 +207,13 @@ class Elements:
     """What a model reads of an edit, and what it is to draw after each element.
 
     rows, next_rows: (elements, 5) int64. places, next_places: (elements, 2) int64, position and bar in steps.
-    onsets: (elements,) int64, steps, of `rows`. kinds: (elements,) int64. is_start: (elements,) bool, the
+    onsets, next_onsets: (elements,) int64, steps. kinds: (elements,) int64. is_start: (elements,) bool, the
     beginning of a piece, where `rows` holds nothing. last: (elements,) int64, pitch symbol of the last drawn
     row, -1 before the first. drawn: (elements,) bool, whether `next_rows` is drawn before more is told.
+    ahead: (elements,) int64, how far ahead the next fixed note begins (see `Fixed.ahead`). beside: (elements,
+    88) uint8, the fixed notes at the onset of `next_rows` (see `Fixed.beside`). asked: (elements, 4) and
+    chords: (elements, 3) int64, what is asked (see `representation.conditions`): density, register, dynamics
+    and key; the chord of the last drawn onset, the chord that follows that one, that of `next_onsets`.
     """
 
     rows: NDArray[np.int64]
@@ -154,7 +224,12 @@ class Elements:
     last: NDArray[np.int64]
     next_rows: NDArray[np.int64]
     next_places: NDArray[np.int64]
+    next_onsets: NDArray[np.int64]
     drawn: NDArray[np.bool_]
+    ahead: NDArray[np.int64]
+    beside: NDArray[np.uint8]
+    asked: NDArray[np.int64]
+    chords: NDArray[np.int64]
 
 
 def elements_of(cut: EventSequence, first: int, region: Region, look_ahead: int) -> Elements:
@@ -190,7 +265,12 @@ def _after_elements(after: EventSequence) -> Elements:
         last=nowhere,
         next_rows=np.zeros_like(rows),
         next_places=np.zeros_like(places),
+        next_onsets=after.onsets.astype(np.int64),
         drawn=never,
+        ahead=np.zeros(len(rows), np.int64),
+        beside=np.zeros((len(rows), PITCH.size), np.uint8),
+        asked=np.zeros((len(rows), len(CONDITIONS)), np.int64),
+        chords=np.zeros((len(rows), 3), np.int64),
     )
 
 
@@ -221,6 +301,9 @@ def _region_elements(
     upcoming = np.concatenate([rows[1:], [[END, 0, 0, 0, 0]]])
     leading = np.concatenate([places[1:], [[NO_POSITION, 0]]])
     ends = cut.complete or region.stop is not None
+    last_onset = onsets[-1] if region.stop is None else region.stop
+    next_onsets = np.append(onsets[1:], last_onset)
+    fixed = Fixed.of(known)
     return Elements(
         rows=np.concatenate([rows, told])[order],
         places=np.concatenate([places, known.places.astype(np.int64)])[order],
@@ -230,7 +313,12 @@ def _region_elements(
         last=np.where((at == 0) & (first == 0), -1, rows[at, 1]),
         next_rows=upcoming[at],
         next_places=leading[at],
+        next_onsets=next_onsets[at],
         drawn=np.append(kinds[1:] == DRAWN, True) & ((at < len(rows) - 1) | ends),
+        ahead=fixed.ahead(onsets, look_ahead)[at],
+        beside=fixed.beside(next_onsets)[at],
+        asked=np.zeros((len(at), len(CONDITIONS)), np.int64),
+        chords=np.zeros((len(at), 3), np.int64),
     )
 
 
@@ -259,6 +347,14 @@ def gap(sequence: EventSequence, first: int, last: int) -> Region:
     return Region(fixed, int(np.searchsorted(sequence.onsets, begin)), stop, place)
 
 
+def ending(sequence: EventSequence, first: int) -> Region:
+    """A piece of which it is known where it ends: at the bar line after its last onset, or a second after."""
+    last, bar = int(sequence.onsets[-1]), int(sequence.bars[-1])
+    stop = last - int(sequence.positions[-1]) + bar if bar else last + STEPS_PER_SECOND
+    place = (0, bar) if bar else (NO_POSITION, 0)
+    return Region(np.zeros(len(sequence), bool), first, stop, place)
+
+
 def highest(sequence: EventSequence) -> NDArray[np.bool_]:
     """The notes of the melody: of each onset the highest, but where a higher one still sounds.
 
@@ -278,23 +374,35 @@ def highest(sequence: EventSequence) -> NDArray[np.bool_]:
 
 
 def random_region(sequence: EventSequence, first: int, rng: np.random.Generator) -> Region:
-    """What to fix of a stretch in training: two in five times all but a gap, two in five times some voices,
-    else notes here and there. The first rows, if so many are only known, are never fixed.
+    """What to fix of a stretch in training. The first rows, if so many are only known, are never fixed.
+
+    One in two times it is a gap; else, where the piece ends with the stretch, half of the times that is told.
+    In two of five gaps, and mostly where there is none, some voices are fixed too.
     """
-    kind, count = rng.random(), len(sequence)
-    if kind < 0.4:
+    count, is_gap = len(sequence), rng.random() < 0.5
+    if is_gap:
         begin = int(rng.integers(first, max(count - 1, first + 1)))
         longest = max(count // 2, 2)
         stop = begin + 1 + int(rng.integers(min(longest, max(count - begin - 1, 1))))
-        return gap(sequence, min(begin, count - 1), min(stop, count - 1))
-    if kind < 0.8:
-        chosen = (
-            highest(sequence)
-            if rng.random() < 0.5
-            else sequence.rows[:, 1] > rng.choice(sequence.rows[:, 1].astype(np.int64))
-        )
-        fixed = chosen if rng.random() < 0.5 else ~chosen
+        region = gap(sequence, min(begin, count - 1), min(stop, count - 1))
+    elif sequence.complete and rng.random() < 0.5:
+        region = ending(sequence, first)
     else:
-        fixed = rng.random(count) < rng.random()
-    fixed[:first] = False
-    return Region(fixed, begin=first)
+        region = Region(np.zeros(count, bool), first)
+    if rng.random() < (0.4 if is_gap else 0.85):
+        inside = np.arange(count) >= max(region.begin, first)
+        region = replace(region, fixed=region.fixed | (random_voices(sequence, rng) & inside))
+    return region
+
+
+def random_voices(sequence: EventSequence, rng: np.random.Generator) -> NDArray[np.bool_]:
+    """Some notes: the melody or all but it, what lies above or below some pitch, or notes here and there."""
+    kind = rng.random()
+    if kind < 0.2:
+        return rng.random(len(sequence)) < rng.random()
+    chosen = (
+        highest(sequence)
+        if kind < 0.6
+        else sequence.rows[:, 1] > rng.choice(sequence.rows[:, 1].astype(np.int64))
+    )
+    return chosen if rng.random() < 0.5 else ~chosen

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 from collections.abc import AsyncIterator
 from functools import lru_cache
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Header, Response
 from fastapi.responses import StreamingResponse
@@ -16,10 +17,18 @@ from cadenza import compose
 from cadenza.errors import CadenzaError
 from cadenza.server.jobs import Job, Jobs
 from cadenza.server.operations import OPERATIONS, abilities
+from cadenza.server.pieces import Piece
 from cadenza.server.wishes import MOST_BARS, MOST_TAKES, Wished, draw
 
 LOADED: Final = 3
 """Models that are kept in memory."""
+
+
+class Listened(BaseModel):
+    """A piece that a model listens to."""
+
+    piece: Piece
+    model: Literal["composer"] = "composer"
 
 
 class Accepted(BaseModel):
@@ -47,6 +56,14 @@ def composing(model: str, jobs: Jobs) -> APIRouter:
         ]
         found = [vars(ability) for ability in abilities(models)]
         return {"operations": told, "models": found, "most_bars": MOST_BARS, "most_takes": MOST_TAKES}
+
+    @router.post("/surprise")
+    async def surprise(listened: Listened) -> dict[str, Any]:
+        """How unexpected each note was: rows of pitch, onset and nats."""
+        score = listened.piece.score()
+        found = await asyncio.to_thread(lambda: compose.score_of(score, model=load(listened.model)))
+        columns = (found.notes["pitch"].tolist(), found.notes["start"].tolist(), found.nats.round(2).tolist())
+        return {"style": found.style, "notes": list(zip(*columns, strict=True))}
 
     @router.post("/jobs", status_code=202)
     async def begin(wished: Wished) -> Accepted:

@@ -18,8 +18,8 @@ from cadenza.representation.events import HIGHEST, LOWEST
 from cadenza.score import Score
 from cadenza.server.pieces import Piece
 
-Need = Literal["empty", "notes", "selection"]
-"""What there must be: nothing on the roll, notes, or notes that are selected."""
+Need = Literal["empty", "notes", "selection", "chords"]
+"""What there must be: nothing on the roll, notes, notes that are selected, or notes and chords for them."""
 
 EDITORS: Final = frozenset({"composer"})
 """Kinds of models that draw around what stays; the others only go on at the end."""
@@ -93,6 +93,11 @@ def _accompany(question: Question, model: Model, listen: Listener) -> Take:
     return compose.accompany(score, question.wish, part=question.part(score), model=model, listen=listen)
 
 
+def _harmonise(question: Question, model: Model, listen: Listener) -> Take:
+    score = question.piece.score()
+    return compose.harmonise(score, question.wish, part=question.part(score), model=model, listen=listen)
+
+
 def _sing(question: Question, model: Model, listen: Listener) -> Take:
     score = question.piece.score()
     part = question.part(score)
@@ -119,6 +124,9 @@ OPERATIONS: Final = {
     "vary": Operation("Vary", "Writes some notes of the selected bars anew.", "selection", _vary, edits=True),
     "accompany": Operation(
         "Accompany", "Writes what goes below: the selected bars, or all.", "notes", _accompany, edits=True
+    ),
+    "harmonise": Operation(
+        "Harmonise", "Writes your chords below: the selected bars, or all.", "chords", _harmonise, edits=True
     ),
     "sing": Operation(
         "Add a tune", "Writes a melody above: the selected bars, or all.", "notes", _sing, edits=True

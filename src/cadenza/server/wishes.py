@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from cadenza.compose import Constraints, Model, Sampling, Take, Wish
+from cadenza.harmony import find_tonality, parse_chords
 from cadenza.representation.events import HIGHEST, LOWEST
 from cadenza.score import Notes
 from cadenza.server.jobs import Tell
 from cadenza.server.operations import OPERATIONS, Question
 from cadenza.server.pieces import Piece, Tick, rows_of
+from cadenza.steering import Asked
 
 MOST_BARS: Final = 64
 """Bars that can be asked for at a time."""
@@ -49,6 +52,10 @@ class Wished(BaseModel):
     """Most keys held at once."""
     hand_span: int | None = None
     """Semitones that a hand reaches."""
+    density: float | None = None
+    """Notes a quarter that are asked for."""
+    chords: str | None = Field(default=None, max_length=2000)
+    """That are asked for, a bar after the other, such as "C | Am F | G7"."""
 
     @field_validator("operation")
     @classmethod
@@ -60,8 +67,11 @@ class Wished(BaseModel):
     def questions(self) -> list[Question]:
         """What to ask for each take. Raises CadenzaError for values out of range."""
         limits = Constraints.parse(self.key, self.pitch_range, self.most_notes, self.hand_span)
-        sampling = Sampling(self.temperature)
-        wishes = [Wish(self.bars, self.seed + i, self.style, limits, sampling) for i in range(self.takes)]
+        key = find_tonality(self.key) if self.key else None
+        chords = parse_chords(self.chords, key) if self.chords else ()
+        asked = Asked(self.density, key=key, chords=chords)
+        first = Wish(self.bars, self.seed, self.style, limits, asked, Sampling(self.temperature))
+        wishes = [replace(first, seed=self.seed + i) for i in range(self.takes)]
         return [
             Question(self.piece, wish, self.begin, self.end, self.pitches, self.strength) for wish in wishes
         ]

@@ -19,6 +19,7 @@ import { Recorder } from "./recorder.js";
 import { Roll } from "./roll.js";
 import { abilities, alive } from "./server.js";
 import { Session } from "./session.js";
+import { Surprises } from "./surprise.js";
 import { Takes } from "./takes.js";
 import { Transport } from "./transport.js";
 import { Viewport } from "./viewport.js";
@@ -36,6 +37,7 @@ const live = new Live(piano);
 const takes = new Takes(session);
 const recorder = new Recorder(session, transport, live);
 const library = new Library(session);
+const surprises = new Surprises(session);
 const midi = new Midi(live, transport);
 const typing = new Typing(live);
 const canvas = (/** @type {string} */ id) => element(id, HTMLCanvasElement);
@@ -193,6 +195,7 @@ const commands = new Commands([
   { id: "export-midi", title: "Export as a MIDI file", group: "Files", keys: ["Mod+s"], run: () => exportPiece(session, "midi") },
   { id: "export-wav", title: "Export as sound (WAV)", group: "Files", keys: ["Mod+Shift+s"], run: () => busy("Rendering the sound …", exportPiece(session, "wav")) },
   { id: "pieces", title: "Pieces", group: "Files", keys: ["p"], run: () => library.shelf(dialogs.pieces) },
+  { id: "surprise", title: "Colour notes by how unexpected they are", group: "View", keys: ["h"], run: () => surprises.toggle(), pressed: () => surprises.on },
   { id: "theme", title: "Light or dark", group: "View", keys: ["n"], run: theme },
   { id: "panel", title: "Write together", group: "View", keys: ["w"], run: () => document.body.classList.toggle("together"), pressed: () => document.body.classList.contains("together") },
   { id: "help", title: "All keys", group: "View", keys: ["?"], run: showKeys },

@@ -18,6 +18,10 @@ const SCALES = ["major", "minor", "dorian", "mixolydian", "pentatonic", "blues"]
  */
 const NEEDS = {
   notes: (session) => (session.piece.notes.length ? "" : "Write, play or open a few notes first."),
+  chords: (session) =>
+    session.piece.notes.length
+      ? element("chords", HTMLInputElement).value.trim() ? "" : "Write chords for it first, such as C | Am F | G7."
+      : "Write, play or open a tune first.",
   selection: (session) => (session.selected.size ? "" : "Select some notes first: Shift-drag over them."),
   empty: (session) => (session.piece.notes.length ? "Only on an empty roll: begin a new piece." : ""),
 };
@@ -64,6 +68,8 @@ export class Panel {
     handSpan: element("hand-span", HTMLSelectElement),
     strength: element("strength", HTMLInputElement),
     strengthTold: element("strength-told", HTMLOutputElement),
+    chords: element("chords", HTMLInputElement),
+    density: element("density", HTMLSelectElement),
     seed: element("seed", HTMLInputElement),
     hear: element("hear", HTMLInputElement),
     list: element("takes", HTMLElement),
@@ -96,6 +102,8 @@ export class Panel {
   #fill() {
     const { takes, tonic, scale, lowest, highest, model, seed, temperature, style, strength } = this.#places;
     offer(this.#places.mostNotes, [["", "any number"], ...Array.from({ length: 10 }, (_, i) => /** @type {const} */ ([String(i + 1), `up to ${i + 1}`]))]);
+    offer(this.#places.density, [["", "as it comes"], ["1", "sparse"], ["2", "flowing"], ["4", "dense"], ["7", "very dense"]]);
+    this.#places.chords.oninput = () => this.#drawOperations();
     offer(this.#places.handSpan, [["", "any reach"], ["12", "an octave"], ["14", "a ninth"], ["16", "a tenth"]]);
     offer(takes, ["1", "2", "3", "4"].map((n) => /** @type {const} */ ([n, n])), "1");
     offer(tonic, [["", "any"], ...TONICS.map((name) => /** @type {const} */ ([name.replace("♭", "b").replace("♯", "#"), name]))]);
@@ -136,13 +144,15 @@ export class Panel {
   /** What is wished for. @param {string} operation @returns {import("./takes.js").Wish} */
   wish(operation) {
     const { bars, takes, style, temperature, tonic, scale, lowest, highest, model, seed } = this.#places;
-    const { mostNotes, handSpan, strength } = this.#places;
+    const { mostNotes, handSpan, strength, chords, density } = this.#places;
     const range = `${lowest.value}-${highest.value}`;
     return {
       operation,
       model: model.value,
       ...(this.#operation(operation)?.edits ? this.#part() : { begin: operation === "continue" ? this.#begin() : null, end: null, pitches: [LOWEST, HIGHEST] }),
       strength: Number(strength.value),
+      density: Number(density.value) || null,
+      chords: chords.value.trim() || null,
       most_notes: Number(mostNotes.value) || null,
       hand_span: Number(handSpan.value) || null,
       takes: Number(takes.value),

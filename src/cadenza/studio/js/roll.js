@@ -13,6 +13,13 @@ const MANY = 1500;
 /** Touches that are told apart: the louder, the fuller the colour. */
 const LOUDNESS = [0.5, 0.65, 0.82, 1];
 
+/** Nats from which on a note is a little, rather and very unexpected, and how full the colour of each is. */
+const UNEXPECTED = [3, 6, 9];
+const SURPRISE = [0.18, 0.42, 0.7, 1];
+
+/** @param {number} nats @returns {number} 0 to 3 */
+const level = (nats) => UNEXPECTED.filter((least) => nats >= least).length;
+
 export class Roll {
   /**
    * @param {import("./session.js").Session} session
@@ -158,6 +165,7 @@ export class Roll {
   /** @param {CanvasRenderingContext2D} context */
   #drawNotes(context) {
     const { palette, session, view, moment } = this;
+    const { surprises } = session;
     const seen = sounding(session.piece, view.left, view.right);
     const own = moment.changed.size
       ? [...seen.filter((n) => !moment.changed.has(n.id)), ...moment.changed.values()]
@@ -165,17 +173,19 @@ export class Roll {
     /** @type {Map<string, Note[]>} by how they look */
     const looks = new Map();
     for (const n of own) {
-      const loudness = Math.min(3, n.velocity >> 5);
-      const state = session.replaced.has(n.id) ? "replaced" : session.selected.has(n.id) ? "selected" : n.by ? "by" : "own";
+      const loudness = surprises ? level(surprises.get(n.id) ?? 0) : Math.min(3, n.velocity >> 5);
+      const state = session.replaced.has(n.id) ? "replaced" : session.selected.has(n.id) ? "selected" : surprises ? "surprise" : n.by ? "by" : "own";
       const look = `${state} ${loudness}`;
       const some = looks.get(look);
       if (some) some.push(n);
       else looks.set(look, [n]);
     }
-    const colours = { own: palette.note, by: palette.accent, selected: palette.select, replaced: palette.muted };
+    // With surprises the colour says how unexpected a note is, and nothing else.
+    const colours = { surprise: palette.accent, own: palette.note, by: palette.accent, selected: palette.select, replaced: palette.muted };
     for (const [look, notes] of looks) {
       const [state, loudness] = look.split(" ");
-      context.globalAlpha = state === "replaced" ? 0.18 : state === "selected" ? 1 : LOUDNESS[Number(loudness)];
+      const shades = surprises ? SURPRISE : LOUDNESS;
+      context.globalAlpha = state === "replaced" ? 0.18 : state === "selected" ? 1 : shades[Number(loudness)];
       context.fillStyle = colours[/** @type {keyof typeof colours} */ (state)];
       if (own.length > MANY) {
         this.#plainBoxes(context, notes);

@@ -56,6 +56,10 @@ export const alive = async () => {
 export const read = async (file) =>
   await (await ask(`/api/read?name=${encodeURIComponent(file.name)}`, { method: "POST", body: file })).json();
 
+/** How unexpected each note of a piece is. @param {unknown} piece
+ * @returns {Promise<{notes: [pitch: number, start: number, nats: number][]}>} */
+export const surprise = async (piece) => await (await ask("/api/surprise", json({ piece }))).json();
+
 /** @param {"midi" | "wav"} kind @param {unknown} piece @returns {Promise<Blob>} */
 export const exported = async (kind, piece) => await (await ask(`/api/${kind}`, json(piece))).blob();
 

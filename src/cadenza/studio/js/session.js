@@ -27,6 +27,8 @@ export class Session {
   /** Ticks of the next note that is drawn. */
   length = 240;
   name = "Untitled";
+  /** Nats of notes by their numbers, where they are shown. @type {ReadonlyMap<number, number> | null} */
+  surprises = null;
   /** Notes that are shown and heard but not yet part of the piece. @type {readonly Note[]} */
   ghosts = [];
   /** When the pedal is down in what is shown but not yet kept. @type {readonly Span[]} */
@@ -94,7 +96,7 @@ export class Session {
     this.playheadChanged.emit(undefined);
   }
 
-  /** @param {Partial<Pick<Session, "tool" | "snap" | "loop" | "velocity" | "length" | "name" | "caret">>} settings */
+  /** @param {Partial<Pick<Session, "tool" | "snap" | "loop" | "velocity" | "length" | "name" | "caret" | "surprises">>} settings */
   set(settings) {
     Object.assign(this, settings);
     this.settingsChanged.emit(undefined);

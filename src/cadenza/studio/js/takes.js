@@ -17,7 +17,8 @@ import { Signal } from "./signal.js";
  * What is asked for, beside the piece.
  * @typedef {{operation: string, model: string, begin: number | null, end: number | null, pitches: [number, number],
  *   strength: number, takes: number, bars: number, seed: number, style: string | null, temperature: number,
- *   key: string | null, pitch_range: string | null, most_notes: number | null, hand_span: number | null}} Wish
+ *   key: string | null, pitch_range: string | null, density: number | null, chords: string | null,
+ *   most_notes: number | null, hand_span: number | null}} Wish
  */
 
 /** @param {import("./server.js").Row} row @returns {string} onset and pitch, of which there is one note */
