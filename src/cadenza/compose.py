@@ -344,6 +344,8 @@ class Surprise:
 
     notes: Notes
     """The notes that the model hears: pitched, and on the piano's keys."""
+    bars: NDArray[np.int64]
+    """The bar of each, counted from 1: (notes,)."""
     nats: NDArray[np.float64]
     """Negative log-probability of each: (notes,)."""
     style: str | None
@@ -367,7 +369,9 @@ def score_of(score: Score, style: str | None = None, *, model: Model | None = No
     steps = np.maximum(np.rint(frame.steps(notes["start"])).astype(np.int64), 0)
     own = steps * 128 + notes["pitch"]
     rows = heard.onsets.astype(np.int64) * 128 + events.PITCH.decode(heard.rows[:, 1])
-    return Surprise(notes, nats[np.searchsorted(rows, own)], style)
+    lines = frame.score.bar_lines(int(notes["start"].max()) + 1)
+    bars = np.searchsorted(lines, notes["start"], side="right")
+    return Surprise(notes, bars, nats[np.searchsorted(rows, own)], style)
 
 
 def hear(score: Score) -> tuple[Frame, EventSequence]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Annotated
 
@@ -13,10 +15,6 @@ from rich.text import Text
 from cadenza.cli.options import ModelName, Soundfont
 from cadenza.cli.shell import AsJson, app, check_output, counted, named, out, say
 from cadenza.errors import CadenzaError
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 
 @app.command()
@@ -65,44 +63,31 @@ def surprise(
 
     [bold]cadenza surprise in.mid[/bold]
     """
-    import numpy as np
-
     from cadenza.compose import load_model, score_of
     from cadenza.inspection import pitch_name
     from cadenza.midi import read_midi
-    from cadenza.plans import with_bars
 
     score = read_midi(path)
-    heard = named(path, lambda: score_of(score, style, model=load_model(model)))
-    lines = with_bars(score).bar_lines(int(heard.notes["start"].max()) + 1)
-    bars: NDArray[np.int64] = np.searchsorted(lines, heard.notes["start"], side="right")
+    player = load_model(model)
+    heard = named(path, lambda: score_of(score, style, model=player))
+    columns = (heard.bars, heard.notes["start"], heard.notes["pitch"], heard.nats)
+    rows = list(zip(*(column.tolist() for column in columns), strict=True))
+    mean = sum(nats for *_, nats in rows) / len(rows)
     if as_json:
-        notes = [
-            {"bar": bar, "start": start, "pitch": pitch, "nats": round(nats, 4)}
-            for bar, start, pitch, nats in zip(
-                bars.tolist(),
-                heard.notes["start"].tolist(),
-                heard.notes["pitch"].tolist(),
-                heard.nats.tolist(),
-                strict=True,
-            )
-        ]
-        print(json.dumps({"style": heard.style, "nats": float(heard.nats.mean()), "notes": notes}))
+        notes = [{"bar": b, "start": s, "pitch": p, "nats": round(nats, 4)} for b, s, p, nats in rows]
+        print(json.dumps({"style": heard.style, "nats": mean, "notes": notes}))
         return
-    out.print(
-        f"{heard.nats.mean():.2f} nats a note over {counted(len(heard.nats), 'note')}"
-        + (f", as {heard.style}" if heard.style else ""),
-        markup=False,
-        highlight=False,
-    )
+    manner = f", as {heard.style}" if heard.style else ""
+    out.print(f"{mean:.2f} nats a note over {counted(len(rows), 'note')}{manner}", highlight=False)
     table = Table(box=None, header_style="bold")
     for column in ("bar", "nats a note", "most unexpected note"):
         table.add_column(column, justify="right")
-    for bar in np.unique(bars).tolist():
-        inside = bars == bar
-        worst = int(heard.nats[inside].argmax())
-        pitch, nats = int(heard.notes["pitch"][inside][worst]), float(heard.nats[inside][worst])
-        table.add_row(str(bar), f"{heard.nats[inside].mean():.2f}", f"{pitch_name(pitch)} ({nats:.2f})")
+    for bar, group in groupby(rows, key=itemgetter(0)):
+        own = [(nats, pitch) for _, _, pitch, nats in group]
+        nats, pitch = max(own)
+        table.add_row(
+            str(bar), f"{sum(n for n, _ in own) / len(own):.2f}", f"{pitch_name(pitch)} ({nats:.2f})"
+        )
     out.print(table)
 
 
