@@ -89,6 +89,25 @@ def test_what_is_drawn_into_a_piece_leaves_the_rest(studio: Studio, operation: s
     assert len(removed) == {"redo": 8, "vary": 4}.get(operation, 0)
 
 
+def test_chords_are_harmonised_with(studio: Studio) -> None:
+    tune = [(72, i * 480, i * 480 + 470, 80) for i in range(8)]
+    wish: dict[str, Any] = {"operation": "harmonise", "piece": {"notes": tune}, "begin": 0}
+    told = list(studio.events(studio.begin(**wish, chords="C | Am F", density=3)))
+    assert [kind for _, kind, _ in told][-2:] == ["take", "finished"]
+    assert max(pitch for pitch, *_ in told[-2][2]["notes"]) < 72
+    assert "no chords" in list(studio.events(studio.begin(**wish)))[-1][2]["error"]
+    refused = studio.post("/api/jobs", {"model": "composer", **wish, "chords": "C | Hmpf"})
+    assert refused.status == 400
+    assert "Hmpf" in refused.error
+
+
+def test_every_note_has_its_surprise(studio: Studio) -> None:
+    told = studio.post("/api/surprise", {"piece": {"notes": SCALE}}).json
+    assert [(pitch, start) for pitch, start, _ in told["notes"]] == [row[:2] for row in SCALE]
+    assert all(nats > 0 for _, _, nats in told["notes"])
+    assert "no note" in studio.post("/api/surprise", {"piece": {}}).error
+
+
 def test_a_lost_connection_goes_on_where_it_was(studio: Studio) -> None:
     job = studio.begin(piece={"notes": SCALE}, bars=2)
     everything = list(studio.events(job))

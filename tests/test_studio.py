@@ -343,6 +343,23 @@ def test_continuing_streams_takes_one_is_kept_and_the_others_stay_in_the_tree(pa
     wait_for_notes(page, 47)
 
 
+def test_it_goes_on_from_the_playhead_where_that_was_put(page: Page) -> None:
+    page.click(".example >> nth=2")
+    wait_for_notes(page, 52)
+    page.keyboard.press("Space")
+    expect(page.locator("#where")).to_have_text("Continue goes on where your notes end.")
+    box = page.locator("#ruler").bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + 0.5 * box["width"], box["y"] + 10)
+    expect(page.locator("#where")).to_contain_text("goes on from the playhead, bar 3")
+    page.fill("#bars", "1")
+    page.click("[data-operation=continue]")
+    keep_first_take(page)
+    until(page, "!/52 notes$/.test(document.getElementById('count').textContent)")
+    page.keyboard.press("Control+z")
+    wait_for_notes(page, 52)
+
+
 def test_composing_can_be_stopped_and_what_has_come_is_kept(page: Page) -> None:
     page.fill("#bars", "64")
     page.click("[data-operation=compose]")
@@ -370,6 +387,25 @@ def test_the_selection_is_redone(page: Page, tmp_path: Path) -> None:
     for bar in (slice(0, 3840), slice(5760, 10**6)):
         was, became = (n[(n["start"] >= bar.start) & (n["start"] < bar.stop)] for n in (before, after))
         assert np.array_equal(was, became)
+
+
+def test_a_tune_is_harmonised_with_chords_and_its_surprise_shown(page: Page) -> None:
+    draw(page, *((x, 0.3) for x in (0.05, 0.2, 0.35, 0.5)))
+    wait_for_notes(page, 4)
+    harmonise = page.locator("[data-operation=harmonise]")
+    expect(harmonise).to_have_attribute("aria-disabled", "true")
+    harmonise.dispatch_event("click")  # which a user can do, though it is shown as not possible
+    expect(page.locator(".message")).to_contain_text("Write chords for it first")
+    page.fill("#chords", "C | Am F")
+    harmonise.click()
+    keep_first_take(page)
+    wait_for_more(page, 4)
+    before = page.locator("#grid").screenshot()
+    page.keyboard.press("h")
+    until(page, "performance.getEntriesByType('resource').some((e) => e.name.endsWith('/api/surprise'))")
+    page.evaluate("() => new Promise(requestAnimationFrame)")
+    page.evaluate("() => new Promise(requestAnimationFrame)")
+    assert page.locator("#grid").screenshot() != before
 
 
 def test_a_system_of_the_literature_goes_on_from_the_notes(page: Page) -> None:

@@ -319,7 +319,7 @@ export class Gestures {
       session.set({ loop: end > begin ? [begin, end] : null });
     });
     ruler.addEventListener("pointerup", (event) => {
-      if (from >= 0 && Math.abs(event.offsetX - from) < 2 * TREMBLE) session.setPlayhead(beat(event.offsetX));
+      if (from >= 0 && Math.abs(event.offsetX - from) < 2 * TREMBLE) session.setPlayhead(beat(event.offsetX), true);
       from = -1;
     });
   }

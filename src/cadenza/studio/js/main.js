@@ -45,6 +45,7 @@ const roll = new Roll(session, view, {
   grid: canvas("grid"),
   over: canvas("over"),
   ruler: canvas("ruler"),
+  chords: canvas("chord-lane"),
   keys: canvas("keys"),
   velocities: canvas("velocities"),
   pedals: canvas("pedals"),
@@ -120,7 +121,7 @@ function togglePlay() {
 function jump(tick) {
   const wasPlaying = transport.playing;
   transport.stop();
-  session.setPlayhead(tick);
+  session.setPlayhead(tick, true);
   view.reveal(tick, view.pitch(view.height / 2));
   if (wasPlaying) transport.play();
 }
@@ -298,6 +299,11 @@ metre.onchange = () => {
 };
 offer(snap, SNAPS.map(([name, ticks]) => /** @type {const} */ ([String(ticks), name])), String(session.snap));
 snap.onchange = () => session.set({ snap: Number(snap.value) });
+
+roll.canvases.chords.onclick = () => {
+  document.body.classList.add("together");
+  element("chords", HTMLInputElement).focus();
+};
 
 const pressed = new Set();
 const light = (/** @type {number} */ pitch, /** @type {boolean} */ on) => {

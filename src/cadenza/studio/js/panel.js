@@ -103,7 +103,10 @@ export class Panel {
     const { takes, tonic, scale, lowest, highest, model, seed, temperature, style, strength } = this.#places;
     offer(this.#places.mostNotes, [["", "any number"], ...Array.from({ length: 10 }, (_, i) => /** @type {const} */ ([String(i + 1), `up to ${i + 1}`]))]);
     offer(this.#places.density, [["", "as it comes"], ["1", "sparse"], ["2", "flowing"], ["4", "dense"], ["7", "very dense"]]);
-    this.#places.chords.oninput = () => this.#drawOperations();
+    this.#places.chords.oninput = () => {
+      this.#drawOperations();
+      this.#tellWhere();
+    };
     offer(this.#places.handSpan, [["", "any reach"], ["12", "an octave"], ["14", "a ninth"], ["16", "a tenth"]]);
     offer(takes, ["1", "2", "3", "4"].map((n) => /** @type {const} */ ([n, n])), "1");
     offer(tonic, [["", "any"], ...TONICS.map((name) => /** @type {const} */ ([name.replace("♭", "b").replace("♯", "#"), name]))]);
@@ -204,8 +207,8 @@ export class Panel {
     const { session, transport } = this;
     const { notes } = session.piece;
     const { playhead } = session;
-    // After the end playing leaves it; so there it says nothing.
-    if (transport.playing || playhead >= session.end) return null;
+    // Where playing has left it, or where nothing follows, it says nothing.
+    if (transport.playing || !session.placed || playhead >= session.end) return null;
     return firstFrom(notes, playhead) ? playhead : null;
   }
 
@@ -272,6 +275,9 @@ export class Panel {
       text += ` The others work on ${first === last ? `bar ${first}` : `bars ${first} to ${last}`}.`;
     }
     if (where.textContent !== text) where.textContent = text;
+    const { begin, end } = this.#part();
+    const chords = { text: this.#places.chords.value, begin: begin ?? 0, end: end ?? session.end };
+    if (JSON.stringify(chords) !== JSON.stringify(session.chords)) session.set({ chords });
   }
 
   #drawTakes() {

@@ -1,7 +1,7 @@
 // Draws the roll, its ruler, its keys and its lanes: what is in sight, when something has changed.
 
 import { sharp } from "./canvas.js";
-import { bars, HIGHEST, isBlack, LOWEST, pitchName } from "./music.js";
+import { barAt, bars, HIGHEST, isBlack, LOWEST, pitchName } from "./music.js";
 import { readPalette } from "./palette.js";
 import { sounding } from "./piece.js";
 
@@ -24,7 +24,7 @@ export class Roll {
   /**
    * @param {import("./session.js").Session} session
    * @param {import("./viewport.js").Viewport} view
-   * @param {Record<"grid" | "over" | "ruler" | "keys" | "velocities" | "pedals", HTMLCanvasElement>} canvases
+   * @param {Record<"grid" | "over" | "ruler" | "chords" | "keys" | "velocities" | "pedals", HTMLCanvasElement>} canvases
    */
   constructor(session, view, canvases) {
     this.session = session;
@@ -109,6 +109,7 @@ export class Roll {
     if (all || view) this.#drawGrid();
     if (intime) {
       this.#drawRuler();
+      this.#drawChords();
       this.#drawVelocities();
       this.#drawPedals();
     }
@@ -319,6 +320,27 @@ export class Roll {
       free = x + 34;
     }
     this.#drawChanges(context, height);
+  }
+
+  /** What is to be harmonised with: the chords of a bar share it evenly, and after the last they begin again. */
+  #drawChords() {
+    const { context, width, height } = sharp(this.canvases.chords);
+    const { palette, session, view } = this;
+    context.fillStyle = palette.panel;
+    context.fillRect(0, 0, width, height);
+    this.#drawTimes(context, 0, height, false);
+    const { text, begin, end } = session.chords;
+    const words = text.split(text.includes("|") ? "|" : /\s+/).map((bar) => bar.trim().split(/\s+/)).filter(([first]) => first);
+    if (!words.length) return;
+    context.font = "600 11px system-ui, sans-serif";
+    context.textBaseline = "middle";
+    context.fillStyle = palette.accent;
+    const first = barAt(session.piece.metres, begin).number;
+    for (const bar of bars(session.piece.metres, Math.max(begin, view.left), Math.min(end, view.right))) {
+      const chords = words[(bar.number - first) % words.length];
+      const share = (bar.end - bar.begin) / chords.length;
+      chords.forEach((chord, i) => context.fillText(chord, view.x(bar.begin + i * share) + 5, height / 2, share * view.scale - 6));
+    }
   }
 
   /** Metres and tempos where they change. @param {CanvasRenderingContext2D} context @param {number} height */

@@ -16,6 +16,8 @@ export class Session {
   /** Where keys write: @type {{tick: number, pitch: number}} */
   caret = { tick: 0, pitch: 60 };
   playhead = 0;
+  /** Whether the playhead was put where it stands, and did not just stop there. */
+  placed = false;
   /** @type {Span | null} */
   loop = null;
   /** @type {Tool} */
@@ -27,6 +29,8 @@ export class Session {
   /** Ticks of the next note that is drawn. */
   length = 240;
   name = "Untitled";
+  /** Chords to harmonise with, in words, and the bars that they are for. */
+  chords = { text: "", begin: 0, end: 0 };
   /** Nats of notes by their numbers, where they are shown. @type {ReadonlyMap<number, number> | null} */
   surprises = null;
   /** Notes that are shown and heard but not yet part of the piece. @type {readonly Note[]} */
@@ -90,13 +94,14 @@ export class Session {
     return this.selected.size ? this.piece.notes.filter((n) => this.selected.has(n.id)) : [];
   }
 
-  /** @param {number} tick */
-  setPlayhead(tick) {
+  /** @param {number} tick @param {boolean} [placed] whether it is put there, to go on from */
+  setPlayhead(tick, placed = false) {
+    this.placed = placed;
     this.playhead = Math.max(0, Math.round(tick));
     this.playheadChanged.emit(undefined);
   }
 
-  /** @param {Partial<Pick<Session, "tool" | "snap" | "loop" | "velocity" | "length" | "name" | "caret" | "surprises">>} settings */
+  /** @param {Partial<Pick<Session, "tool" | "snap" | "loop" | "velocity" | "length" | "name" | "caret" | "surprises" | "chords">>} settings */
   set(settings) {
     Object.assign(this, settings);
     this.settingsChanged.emit(undefined);
@@ -130,6 +135,7 @@ export class Session {
   /** @param {History} history */
   open(history) {
     this.history = history;
+    this.placed = false;
     this.selected = new Set();
     this.setGhosts([], [], []);
     this.pieceChanged.emit(undefined);
