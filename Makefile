@@ -86,7 +86,8 @@ smoke: $(BASE)/.installed
 
 # The studio is tested in a real browser, a package of the system.
 browser:
-	@command -v chromium chromium-browser google-chrome > /dev/null || { \
+	@command -v chromium > /dev/null || command -v chromium-browser > /dev/null || \
+	    command -v google-chrome > /dev/null || { \
 	    test "$$(id -u)" = 0 && command -v apt-get > /dev/null && \
 	    apt-get update --quiet=2 && apt-get install --quiet=2 --yes chromium > /dev/null; } || { \
 	    echo 'the studio is tested in Chromium, which is not here: install it (Debian: apt-get install chromium)' >&2; \

@@ -276,6 +276,11 @@ DRUMS = Score(480, (Track.named("Drums", note_array([(36, 0, 10, 100), (38, 480,
         ("drums.mid", midi_bytes(DRUMS), "drums.mid: there are only drums in it"),
         ("silent.mid", midi_bytes(Score(480)), "silent.mid: there is no note in it"),
         ("low.mid", midi_bytes(Score.from_notes([(3, 0, 10, 9)])), "low.mid: every note lies outside"),
+        (
+            "long.mid",
+            midi_bytes(Score.from_notes([(60, 0, 2**31 - 9, 9)], ticks_per_quarter=96)),
+            "long.mid: ",
+        ),
         ("cut.mid", midi_bytes(DRUMS)[:20], "cut.mid: "),
         (
             "bomb.mid",

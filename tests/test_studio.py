@@ -482,6 +482,10 @@ def test_the_work_survives_a_reload_with_its_history(page: Page) -> None:
     for _ in range(4):
         page.keyboard.press("Control+z")
     wait_for_notes(page, 0)
+    page.reload()
+    wait_for_notes(page, 0)
+    page.keyboard.press("Control+y")
+    wait_for_notes(page, 1)
 
 
 def test_two_tabs_do_not_write_over_each_other(page: Page, studio: Studio) -> None:

@@ -59,7 +59,10 @@ class Guard:
                 return
             chunk: bytes = message.get("body", b"")
             size += len(chunk)
-            body = body + chunk if size <= MOST_BYTES else bytearray()
+            if size <= MOST_BYTES:
+                body += chunk
+            else:
+                body.clear()
             more = message.get("more_body", False)
         if size > MOST_BYTES:
             await _refuse(send, 413, f"{size / 2**20:.0f} MiB is more than the {MOST_BYTES // 2**20} allowed")

@@ -34,11 +34,11 @@ class Piece(BaseModel):
     pedal: list[tuple[Tick, Tick]] = Field(default=[], max_length=MOST_NOTES)
     """When the sustain pedal is down: from, until."""
     tempos: list[tuple[Tick, Annotated[float, Field(ge=4, le=1000)]]] = Field(
-        default=[(0, 120.0)], max_length=MOST_NOTES
+        default=[(0, 120.0)], min_length=1, max_length=MOST_NOTES
     )
     """From a tick on, so many quarter notes a minute."""
     metres: list[tuple[Tick, Annotated[int, Field(ge=1, le=255)], Annotated[int, Field(ge=1, le=256)]]] = (
-        Field(default=[(0, 4, 4)], max_length=MOST_NOTES)
+        Field(default=[(0, 4, 4)], min_length=1, max_length=MOST_NOTES)
     )
     """From a tick on, bars of so many notes of such a kind."""
 

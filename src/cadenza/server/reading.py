@@ -11,6 +11,8 @@ import json
 import sys
 from typing import Final
 
+from pydantic import ValidationError
+
 from cadenza.errors import CadenzaError
 from cadenza.midi import parse_midi
 from cadenza.server.pieces import ReadPiece, read_piece
@@ -58,6 +60,8 @@ def main() -> None:
         answer = read_piece(parse_midi(sys.stdin.buffer.read(), "file")).model_dump_json()
     except CadenzaError as error:
         answer = json.dumps({"error": str(error).removeprefix("file: ")})
+    except ValidationError:
+        answer = json.dumps({"error": "it is longer, or changes more often, than the studio can hold"})
     sys.stdout.write(answer)
 
 

@@ -31,7 +31,7 @@ export class History {
       history.lately.set(node.parent, node.id);
       for (const n of node.change.added) reserve(n.id);
     }
-    history.go(history.nodes.has(current) ? current : (nodes.at(-1)?.id ?? 0));
+    if (history.nodes.has(current)) history.go(current);
     return history;
   }
 

@@ -52,10 +52,12 @@ export class Library {
 
   /** A new piece. @param {string} name @param {string} [label] @param {Change} [change] that it begins with */
   async create(name, label = "", change) {
+    const id = `${Date.now().toString(36)}-${Math.random().toString(36).slice(2)}`;
+    const release = await claim(id);
     this.#release?.();
-    this.#piece = `${Date.now().toString(36)}-${Math.random().toString(36).slice(2)}`;
+    this.#release = release;
+    this.#piece = id;
     this.#saved = 0;
-    this.#release = await claim(this.#piece);
     const { session } = this;
     session.set({ name, loop: null });
     session.setPlayhead(0);
