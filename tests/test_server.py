@@ -19,7 +19,7 @@ import pytest
 from cadenza.midi import midi_bytes, parse_midi
 from cadenza.score import Event, Score, Tempo, TimeSignature, Track, note_array
 from cadenza.server.guard import MOST_BYTES, may_name
-from cadenza.server.jobs import MOST_WAITING
+from cadenza.server.jobs import MOST_WAITING, REMEMBERED
 from cadenza.server.pieces import MOST_NOTES, Piece, read_piece
 
 if TYPE_CHECKING:
@@ -179,6 +179,17 @@ def test_mistakes_are_told_in_one_line(studio: Studio, wish: dict[str, Any], sta
         assert words in told["error"]
     else:
         assert words in answer.error
+
+
+def test_finished_jobs_are_remembered_for_a_while(studio: Studio) -> None:
+    jobs = [studio.begin(piece={}) for _ in range(MOST_WAITING)]
+    told = [list(studio.events(job))[-1][1] for job in jobs]
+    for _ in range(REMEMBERED):
+        last = studio.begin(piece={})
+        assert list(studio.events(last))[-1][1] == "failed"
+    assert told == ["failed"] * MOST_WAITING
+    assert list(studio.events(last))[-1][1] == "failed"
+    assert studio.ask("GET", f"/api/jobs/{jobs[0]}/events").status == 400
 
 
 def test_an_unknown_job_is_told_so(studio: Studio) -> None:

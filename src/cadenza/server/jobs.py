@@ -78,7 +78,8 @@ class Jobs:
             raise BusyError(
                 f"the composer has {waiting} wishes to fulfil already: wait for one of them, or cancel it"
             )
-        for name in [name for name, job in self._jobs.items() if job.over][: len(self._jobs) - REMEMBERED]:
+        over = [name for name, job in self._jobs.items() if job.over]
+        for name in over[: max(0, len(over) - REMEMBERED)]:
             del self._jobs[name]
         job = Job(work)
         self._jobs[job.name] = job

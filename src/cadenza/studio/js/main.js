@@ -11,7 +11,7 @@ import { Library } from "./library.js";
 import { Live } from "./live.js";
 import { Midi } from "./midi.js";
 import { barAt, clamp, HIGHEST, LOWEST, minutes, place, SNAPS, TICKS, Clock } from "./music.js";
-import { element, make, offer, show, tell, told } from "./page.js";
+import { element, make, offer, say, show, tell, told } from "./page.js";
 import { Panel, thumbnail } from "./panel.js";
 import { Piano } from "./piano.js";
 import { framed, note } from "./piece.js";
@@ -90,6 +90,7 @@ takes.started.on(() => {
 });
 takes.ended.on(() => {
   if (takes.error) watch();
+  if (takes.any) say(takes.takes.length === 1 ? "A take is there." : `${takes.takes.length} takes are there.`);
 });
 
 // --- Commands --------------------------------------------------------------------------------------------------
@@ -426,6 +427,10 @@ window.addEventListener("drop", (event) => {
   event.preventDefault();
   drop.hidden = true;
   busy("Reading the file …", openFile(event.dataTransfer?.files[0]));
+});
+window.addEventListener("pointerdown", (event) => {
+  const menu = element("export", HTMLDetailsElement);
+  if (event.target instanceof Node && !menu.contains(event.target)) menu.open = false;
 });
 dragsOut(element("export", HTMLDetailsElement), /** @type {HTMLElement} */ (document.querySelector("[data-command=export-midi]")), session);
 

@@ -369,8 +369,18 @@ export class Panel {
     const button = make("button", { type: "button", class: `${past ? "" : "aside"} ${node.take ? "take-mark" : ""}` }, make("span", {}, node.label));
     button.append(make("small", { class: "muted" }, amount(node.change)));
     if (node.id === this.session.history.current) button.setAttribute("aria-current", "true");
+    button.style.paddingInlineStart = `${8 + 12 * Math.min(6, this.#depth(node))}px`;
     button.onclick = () => this.session.go(node.id);
     return make("li", between ? { title: `${between} more in between` } : {}, button);
+  }
+
+  /** How many takes a node builds on. @param {import("./history.js").Node} node @returns {number} */
+  #depth(node) {
+    let depth = 0;
+    for (let above = this.session.history.nodes.get(node.parent); above; above = this.session.history.nodes.get(above.parent)) {
+      if (above.take) depth++;
+    }
+    return depth;
   }
 
   /** @param {number} between */

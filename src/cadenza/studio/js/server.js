@@ -30,8 +30,9 @@ async function ask(path, how) {
   throw new ServerError(told.error ? sentence(told.error) : `The server refused that (${answer.status}).`);
 }
 
-/** @param {string} text @returns {string} with a capital and a full stop */
-const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");
+/** @param {string} text @returns {string} with a capital, but for the name of a file, and a full stop */
+const sentence = (text) =>
+  (/^[^ ]+\.\w+: /.test(text) ? text : text.charAt(0).toUpperCase() + text.slice(1)) + (/[.!?]$/.test(text) ? "" : ".");
 
 /** @param {unknown} body @returns {RequestInit} */
 const json = (body) => ({
