@@ -4,8 +4,10 @@ Protocol. Test split of each corpus the composer was trained on, each piece in i
 *Gap*: four bars of a metrical piece, or eight seconds of a free one, at a random place (seed 0), after as
 much of the piece as fits into 600 notes; with its right context, the 256 notes after it, and without; both
 know where the gap ends, and the end counts. *Accompaniment*: 256 notes from a random place whose melody (the
-skyline) is fixed; under the true melody, and under its pitches in random order. *Melody*: the reverse. Nats a
-note: the sum of all negative log-probabilities of what is drawn over the number of its notes.
+skyline) is fixed; under the true melody, and under its pitches in random order. *Melody*: the reverse.
+*Chords*: 256 notes of a metrical piece, told the chords that are heard in them (`harmony.estimate_chords`),
+and told none. Nats a note: the sum of all negative log-probabilities of what is drawn over the number of its
+notes.
 
     CADENZA_DATA=... python benchmarks/edits.py [--model NAME-or-FOLDER]
 """
@@ -25,6 +27,8 @@ from cadenza.dataset import Prepared, prepare
 from cadenza.engine.network import NumpyComposer
 from cadenza.representation.edits import Region, elements_of, highest
 from cadenza.representation.events import STEPS_PER_SECOND, EventSequence
+from cadenza.steering import heard_chords
+from cadenza.windows import with_chords
 
 CORPORA = ("pop909", "classical", "chorales")
 LEFT, RIGHT, STRETCH = 600, 256, 256
@@ -83,6 +87,18 @@ def voices(
     return pair[0], pair[1], int((~fixed).sum()) - first
 
 
+def chords(model: NumpyComposer, piece: EventSequence, style: str, rng: np.random.Generator) -> Pair | None:
+    """A stretch of a metrical piece under its chords, and under none."""
+    if piece.grid == "free" or len(piece) < STRETCH:
+        return None
+    start = int(rng.integers(len(piece) - STRETCH + 1))
+    cut, first = part(piece, start, start + STRETCH)
+    free = elements_of(cut, first, Region(np.zeros(len(cut), bool), first), model.look_ahead)
+    told = with_chords(free, heard_chords(cut))
+    pair = [float(-model.score(elements, style).sum()) for elements in (told, free)]
+    return pair[0], pair[1], len(cut) - first
+
+
 Ask = Callable[[EventSequence, np.random.Generator], Pair | None]
 
 
@@ -125,6 +141,7 @@ def main() -> None:
             "melody": measure(
                 corpus, options.pieces, lambda s, r, style=style: voices(model, s, style, r, melody=True)
             ),
+            "chords": measure(corpus, options.pieces, lambda s, r, style=style: chords(model, s, style, r)),
         }
     if options.json:
         print(json.dumps(results, indent=1))

@@ -56,6 +56,7 @@ RANKS = {
     "counting": 5,
     "parts": 5,
     "players": 5,
+    "rehearsal": 5,
     "train": 6,
     "drafts": 6,
     "evaluate": 6,

@@ -447,3 +447,73 @@ def test_help_without_a_command_and_by_its_short_name(tmp_path: Path) -> None:
 
 def test_the_defaults_are_those_of_the_engine(tmp_path: Path) -> None:
     assert f"{Sampling().top_p}" in cadenza("continue", "--help", folder=tmp_path).stdout
+
+
+# --- Edits ---
+
+
+@pytest.mark.parametrize(
+    ("arguments", "added", "removed"),
+    [
+        (["infill", "in.mid", "--from-bar", "2", "--to-bar", "2"], True, 8),
+        (["vary", "in.mid", "--strength", "0.5"], True, 8),
+        (["accompany", "in.mid", "--hand-span", "16", "--most-notes", "5"], True, 0),
+        (["harmonise", "in.mid", "--chords", "I V", "--key", "C major"], True, 0),
+    ],
+)
+def test_commands_that_draw_into_a_piece(
+    prompt: Path, tmp_path: Path, arguments: list[str], added: bool, removed: int
+) -> None:
+    result = cadenza(*arguments, "-o", "out.mid", "--json", folder=tmp_path)
+    assert result.returncode == 0, result.stderr
+    said = json.loads(result.stdout)
+    assert (said["notes"] > 0, said["removed"]) == (added, removed)
+    score, before = read_midi(tmp_path / "out.mid"), read_midi(prompt)
+    assert score.tracks[-1].name == "Cadenza"
+    assert len(score.tracks[-1].notes) == said["notes"]
+    assert sum(len(track.notes) for track in score.tracks[:-1]) == len(before.notes) - removed
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["infill", "in.mid", "--from-bar", "5"], ["in.mid", "no bar", "the piece has 2"]),
+        (["infill", "in.mid", "--from-bar", "2", "--to-bar", "1"], ["did you mean 1 to 2?"]),
+        (["infill", "in.mid", "--hand", "both"], ["no hand 'both'", "left or right"]),
+        (["infill", "in.mid", "--pitches", "C6-C4"], ["goes down", "C4-C6"]),
+        (["infill", "in.mid", "--model", "markov"], ["markov", "draws nothing into one"]),
+        (["vary", "in.mid", "--strength", "2"], ["strength", "not 2"]),
+        (["vary", "in.mid", "--pitches", "A0-C1"], ["no note to vary"]),
+        (["harmonise", "in.mid"], ["harmonise needs --chords"]),
+        (["harmonise", "in.mid", "--chords", "| C | Q |"], ["no chord 'Q' in bar 2"]),
+        (["harmonise", "in.mid", "--chords", "F#", "--key", "C"], ["chord F#", "key"]),
+        (["harmonise", "in.mid", "--chords", "I IV"], ["Roman numerals need a key"]),
+        (["accompany", "drums.mid"], ["drums.mid", "only drums"]),
+        (["accompany", "in.mid", "--hand-span", "2"], ["span of a hand", "not 2"]),
+        (["accompany", "in.mid", "--most-notes", "0"], ["most notes at once", "not 0"]),
+        (["compose", "--form", "AB-A"], ["no form 'AB-A'"]),
+        (["compose", "--form", "ABA", "--bars", "16"], ["no 3 equal sections", "15 would"]),
+        (["compose", "--density", "-1"], ["density", "not -1"]),
+        (["compose", "--register", "H9"], ["no pitch 'H9'"]),
+        (["compose", "--dynamics", "noisy"], ["no dynamics 'noisy'"]),
+        (["compose", "--swing", "1"], ["swing", "not 1"]),
+        (["compose", "--swing", "0.6", "--metre", "6/8"], ["not for 6/8"]),
+        (["compose", "--humanise", "200"], ["humanise", "not 200"]),
+        (["surprise", "drums.mid"], ["drums.mid", "only drums"]),
+        (["surprise", "in.mid", "--style", "polka"], ["no style 'polka'"]),
+    ],
+)
+def test_edits_and_wishes_that_make_no_sense(tmp_path: Path, arguments: list[str], words: list[str]) -> None:
+    write_midi(Score(480, (DRUMS,)), tmp_path / "drums.mid")
+    before = files(tmp_path)
+    fails(cadenza(*arguments, folder=tmp_path), *words)
+    assert files(tmp_path) == before
+
+
+def test_surprise_by_bar(tmp_path: Path) -> None:
+    result = cadenza("surprise", "in.mid", folder=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert "nats a note over 16 notes" in result.stdout
+    said = json.loads(cadenza("surprise", "in.mid", "--json", folder=tmp_path).stdout)
+    assert [note["bar"] for note in said["notes"]] == [1] * 8 + [2] * 8
+    assert said["nats"] == pytest.approx(sum(note["nats"] for note in said["notes"]) / 16, abs=1e-3)

@@ -159,3 +159,79 @@ def test_a_new_run_may_begin_with_the_weights_of_another(recipe: Recipe, tmp_pat
     assert (run.step, run.notes) == (0, first.notes)
     run.check()
     assert run.valid == first.valid
+
+
+# --- Fine-tuning ---
+
+
+def own_pieces(folder: Path, pieces: int) -> str:
+    """A folder of pieces that climb by semitones, unlike those of the recipe."""
+    folder.mkdir()
+    for k in range(pieces):
+        rows = [(40 + (i + k) % 40, i * 120, i * 120 + 60, 100) for i in range(80)]
+        write_midi(Score.from_notes(rows), folder / f"{k}.mid")
+    return str(folder)
+
+
+def test_ones_own_music_is_learnt_and_what_was_known_is_rehearsed(recipe: Recipe, tmp_path: Path) -> None:
+    train(recipe, tmp_path / "first")
+    own = own_pieces(tmp_path / "own", 21)
+    tuned = replace(
+        recipe,
+        sizes=replace(recipe.sizes, styles=("tunes", "yours")),
+        data=replace(recipe.data, corpora=(own,), style="yours", rehearsal=0.5, edits=0.3, conditions=0.3),
+        training=replace(recipe.training, init=str(tmp_path / "first" / "best"), steps=24),
+    )
+    train(tuned, tmp_path / "tuned")
+    log = log_of(tmp_path / "tuned")
+    before = next(line["before"] for line in log if "before" in line)
+    after = [line["valid"] for line in log if "valid" in line][-1]
+    assert set(before) == set(after) == {"own", "rehearsed tunes"}
+    assert after["own"] < before["own"] - 0.3
+    assert after["rehearsed tunes"] < before["rehearsed tunes"] + 1
+    assert sum("before" in line for line in log) == 1
+    model = load_model(tmp_path / "tuned" / "best")
+    assert model.sequence_model.styles == ("tunes", "yours")
+    assert len(generate(Wish(bars=2, style="yours"), model=model).added)
+
+
+def test_a_new_style_begins_as_none(recipe: Recipe, tmp_path: Path) -> None:
+    train(replace(recipe, training=replace(recipe.training, steps=4)), tmp_path / "first")
+    own = own_pieces(tmp_path / "own", 21)
+    tuned = replace(
+        recipe,
+        sizes=replace(recipe.sizes, styles=("tunes", "yours", "theirs")),
+        data=replace(recipe.data, corpora=(own,), style="yours"),
+        training=replace(recipe.training, init=str(tmp_path / "first" / "last")),
+    )
+    table = dict(Run(tuned, tmp_path / "tuned").model.named_parameters())["embedding.style.weight"]
+    old = load_file(tmp_path / "first" / "last" / "weights-000004.safetensors")["embedding.style.weight"]
+    assert np.array_equal(table[0].detach().numpy(), old[0])
+    for row in (1, 2, 3):
+        assert np.array_equal(table[row].detach().numpy(), old[1])
+
+
+def test_few_pieces_leave_one_for_validation_and_one_piece_is_too_few(recipe: Recipe, tmp_path: Path) -> None:
+    for count in (2, 3):
+        own = own_pieces(tmp_path / f"own{count}", count)
+        few = replace(recipe, data=replace(recipe.data, corpora=(own,), style="tunes"))
+        corpus = Run(few, tmp_path / f"run{count}").batches.corpora[0]
+        assert len(corpus.side("valid")) >= 1
+        assert len(corpus.side("train")) >= 1
+    one = own_pieces(tmp_path / "one", 1)
+    with pytest.raises(CadenzaError, match="one is too small: no piece is left for"):
+        Run(replace(recipe, data=replace(recipe.data, corpora=(one,), style="tunes")), tmp_path / "run1")
+
+
+def test_there_must_be_something_to_rehearse(recipe: Recipe, tmp_path: Path) -> None:
+    with pytest.raises(CadenzaError, match=r"name it in training\.init"):
+        Run(replace(recipe, data=replace(recipe.data, rehearsal=0.5)), tmp_path / "run")
+    with pytest.raises(CadenzaError, match="only the composer can rehearse"):
+        Run(
+            replace(
+                recipe,
+                data=replace(recipe.data, rehearsal=0.5),
+                training=replace(recipe.training, init="markov"),
+            ),
+            tmp_path / "run",
+        )

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from cadenza.architecture import ComposerConfig, style_index
 from cadenza.checkpoint import OPENINGS, VOCABULARY, Tensors
+from cadenza.corpus import CORPORA
 from cadenza.dataset import Piece, Prepared, prepare, prepare_as
 from cadenza.errors import CadenzaError
 from cadenza.models import Sizes
@@ -73,10 +74,15 @@ class Batches(ABC, Generic[Batch]):
         """The batch of a training step."""
 
 
-def batches_of(recipe: Recipe) -> EventBatches | RollBatches | TokenBatches:
-    """What a recipe's run is fed. Raises CadenzaError for corpora that are absent or too small."""
+def batches_of(
+    recipe: Recipe, rehearsed: tuple[Prepared[EventSequence], ...] = ()
+) -> EventBatches | RollBatches | TokenBatches:
+    """What a recipe's run is fed, of events also what is `rehearsed`.
+
+    Raises CadenzaError for corpora that are absent or too small.
+    """
     if isinstance(recipe.data, DataConfig):
-        return EventBatches(recipe, recipe.data)
+        return EventBatches(recipe, recipe.data, rehearsed)
     if isinstance(recipe.data, TokenDataConfig):
         if isinstance(recipe.sizes, TokenSizes):
             return TokenBatches(recipe, recipe.data, recipe.sizes)
@@ -88,12 +94,18 @@ def batches_of(recipe: Recipe) -> EventBatches | RollBatches | TokenBatches:
 class EventBatches(Batches[EventBatch]):
     """Windows of events, drawn at random."""
 
-    def __init__(self, recipe: Recipe, data: DataConfig) -> None:
+    def __init__(
+        self, recipe: Recipe, data: DataConfig, rehearsed: tuple[Prepared[EventSequence], ...] = ()
+    ) -> None:
         config = recipe.training
         self.epoch, self.unit, self.sizes = 0, "note", recipe.sizes
         self.styles = recipe.sizes.styles
-        self.corpora = tuple(prepare(name) for name in data.corpora)
-        shares = data.shares or tuple(float(sum(p.rows for p in c.side("train"))) for c in self.corpora)
+        own = tuple(_of_user(prepare(name), data.style) for name in data.corpora)
+        self.corpora = (*own, *rehearsed)
+        shares = data.shares or tuple(float(sum(p.rows for p in c.side("train"))) for c in own)
+        if rehearsed:
+            total, each = sum(shares), data.rehearsal / len(rehearsed)
+            shares = (*(share / total * (1 - data.rehearsal) for share in shares), *[each] * len(rehearsed))
         self.source = WindowSource(
             self.corpora,
             shares,
@@ -125,6 +137,22 @@ class EventBatches(Batches[EventBatch]):
     def draw(self, step: int) -> EventBatch:
         """See `Batches.draw`."""
         return torch_batch(self.source.draw(step), self.styles)
+
+
+def _of_user(corpus: Prepared[EventSequence], style: str) -> Prepared[EventSequence]:
+    """A folder's corpus called by a style, if any, with one piece for validation if chance left it none.
+
+    Corpora of the registry stay as they are.
+    """
+    if corpus.name in CORPORA:
+        return corpus
+    if style:
+        corpus = replace(corpus, style=style)
+    train = sorted({piece.content for piece in corpus.side("train")})
+    if corpus.side("valid") or len(train) < 2:
+        return corpus
+    pieces = (replace(p, split="valid") if p.content == train[0] else p for p in corpus.pieces)
+    return replace(corpus, pieces=tuple(pieces))
 
 
 class RollBatches(Batches[RollBatch]):

@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from cadenza.architecture import ComposerConfig, check_tensors
+from cadenza.architecture import ComposerConfig, check_tensors, with_later_tensors
 from cadenza.checkpoint import OPENINGS, VOCABULARY, Checkpoint, Tensors, load_checkpoint, load_tensors
 from cadenza.engine.network import NumpyComposer
 from cadenza.errors import CadenzaError
@@ -23,7 +23,6 @@ from cadenza.models.markov import Markov
 from cadenza.models.roll_markov import RollMarkov
 from cadenza.recipe import recipe_from
 from cadenza.representation import events
-from cadenza.representation.conditions import CONDITIONS
 from cadenza.representation.pianoroll import KEYS, NO_POSITION, PianoRoll, RollSequence
 from cadenza.representation.tokens import TokenForm, Vocabulary
 from cadenza.sequence import SequenceModel
@@ -108,23 +107,12 @@ def missing_package(kind: str) -> str:
     return "torch" if in_torch and find_spec("torch") is None else ""
 
 
-SINCE_EDITS: Final = (
-    "embedding.kind.weight",
-    *(f"embedding.asked.{i}.weight" for i in range(len(CONDITIONS))),
-    *(f"embedding.{name}.weight" for name in ("chord", "next_chord")),
-    *(f"heads.{name}.weight" for name in ("ahead", "begins", "sounds", "chord")),
-)
-"""Tensors that weights of before there were edits lack: what is fixed and asked adds nothing there."""
-
-
 def _composer(sizes: Mapping[str, Any], tensors: Tensors) -> NumpyComposer:
     """The composer of a checkpoint. Raises CadenzaError or TypeError where sizes and tensors do not fit."""
     fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in sizes.items()}  # pyright: ignore[reportUnknownArgumentType]
     config = ComposerConfig(**fields)
-    # Weights of before there were edits: every element was a drawn note.
-    shapes = dict(config.shapes())
-    weights = {**{name: np.zeros(shapes[name], np.float32) for name in SINCE_EDITS}, **tensors}
-    check_tensors(weights, shapes.items())
+    weights = with_later_tensors(tensors, config)
+    check_tensors(weights, config.shapes())
     return NumpyComposer(config, weights)
 
 

@@ -45,12 +45,16 @@ class DataConfig:
     """Share of the windows of which something is told: density, register, dynamics, key, chords."""
     no_style: float = 0.0
     """Share of the windows whose style is not told."""
+    style: str = ""
+    """What the music of folders is called; empty: as the folder."""
+    rehearsal: float = 0.0
+    """Share of the windows from pieces that the model of training.init composes first, to forget nothing."""
     augmentation: Augmentation = field(default_factory=Augmentation)
     """What is varied."""
 
     def __post_init__(self) -> None:
         _require_corpora(self.corpora)
-        for name in ("beginnings", "edits", "conditions", "no_style"):
+        for name in ("beginnings", "edits", "conditions", "no_style", "rehearsal"):
             _require(f"data.{name}", getattr(self, name), 0 <= getattr(self, name) <= 1, "from 0 to 1")
         _require("data.window", self.window, self.window >= 2, "2 or more")
         if self.shares and len(self.shares) != len(self.corpora):

@@ -23,10 +23,11 @@ import torch
 from torch import Tensor, nn
 
 from cadenza import __version__
-from cadenza.architecture import ComposerConfig, MarkovConfig
+from cadenza.architecture import ComposerConfig, MarkovConfig, with_later_tensors
 from cadenza.batches import EventBatches, RollBatches, TokenBatches, Weighted, batches_of, moved
 from cadenza.checkpoint import Checkpoint, Tensors, load_checkpoint, load_tensors, save_checkpoint
 from cadenza.counting import fit_markov
+from cadenza.dataset import Prepared
 from cadenza.engine.chooser import Passage, Span
 from cadenza.engine.constraints import Constraints
 from cadenza.engine.generate import sequence_of, stream
@@ -38,10 +39,13 @@ from cadenza.interrupts import deferred_interrupt
 from cadenza.midi import write_midi
 from cadenza.models import MODELS
 from cadenza.models.rolls import RollBatch
+from cadenza.players import load_model, model_folders
 from cadenza.plot import curves
-from cadenza.recipe import Recipe, TrainingConfig
-from cadenza.representation.events import STEPS_PER_QUARTER, decode
+from cadenza.recipe import DataConfig, Recipe, TrainingConfig
+from cadenza.rehearsal import rehearsal
+from cadenza.representation.events import STEPS_PER_QUARTER, EventSequence, decode
 from cadenza.representation.pianoroll import KEYS
+from cadenza.sequence import EditModel
 from cadenza.sizes import RollMarkovConfig
 
 PUBLISHED: Final[dict[str, Callable[..., torch.optim.Optimizer]]] = {
@@ -186,7 +190,7 @@ class Run:
         torch.set_num_threads(config.threads)
         reuse_memory()
         torch.manual_seed(config.seed)
-        self.batches: EventBatches | RollBatches | TokenBatches = batches_of(recipe)
+        self.batches: EventBatches | RollBatches | TokenBatches = batches_of(recipe, _rehearsed(recipe))
         recipe = replace(recipe, sizes=self.batches.sizes)
         self.recipe, self.folder = recipe, folder
         self.model: nn.Module = MODELS[recipe.model].build(recipe.sizes).to(config.device)
@@ -200,12 +204,13 @@ class Run:
         self.keep = {k * (self.batches.epoch if config.epochs else 1) for k in config.keep}
         self.step, self.notes, self.best, self.since = 0, 0, math.inf, 0
         self.valid: dict[str, float] = {}
+        self.before: dict[str, float] = {}
         self.seconds = 0.0
         self.annealing = Annealing()
         if (folder / "last" / "model.json").exists():
             self._resume()
         elif config.init:
-            self._begin_with(Path(config.init), config.reset)
+            self._begin_with(_initial(config), config.reset)
 
     def _load_weights(self, folder: Path) -> Checkpoint:
         checkpoint = load_checkpoint(folder)
@@ -230,7 +235,12 @@ class Run:
             raise CadenzaError(
                 f"training.init: {folder} holds a {checkpoint.model}, not a {self.recipe.model}"
             )
-        tensors = {k: torch.from_numpy(v) for k, v in load_tensors(folder, checkpoint).items()}
+        arrays = dict(load_tensors(folder, checkpoint))
+        if isinstance(self.recipe.sizes, ComposerConfig):
+            arrays = with_later_tensors(arrays, self.recipe.sizes)
+        tensors = {k: torch.from_numpy(v) for k, v in arrays.items()}
+        if isinstance(self.recipe.sizes, ComposerConfig):
+            tensors = _with_styles(tensors, checkpoint.sizes["styles"], self.recipe.sizes.styles)
         try:
             # Not by its sizes: the grid of a roll, say, may change, and the dropout.
             self.model.load_state_dict(tensors)
@@ -238,6 +248,7 @@ class Run:
             why = str(error).splitlines()[1].strip()
             raise CadenzaError(f"training.init: the weights of {folder} do not fit: {why}") from error
         self.notes = checkpoint.notes
+        self.before = validate(self.model, self.batches.held_out, self.recipe.training.device).nats
         for name, parameter in drawn.items():
             self.model.get_parameter(name).data.copy_(parameter)
 
@@ -338,8 +349,12 @@ class Run:
             self.save("best")
         if isinstance(self.recipe.sizes, ComposerConfig):
             self.play(self.recipe.sizes)
-        exact = {"exact": validation.exact} if self.batches.unit != "note" else {}
-        return {"valid": self.valid} | exact
+        event: dict[str, Any] = {"valid": self.valid}
+        if self.batches.unit != "note":
+            event["exact"] = validation.exact
+        if self.before:  # once: what the initial weights give
+            event["before"], self.before = self.before, {}
+        return event
 
     def play(self, sizes: ComposerConfig) -> None:
         """Writes eight bars of each style to `samples/`, always from the same seed, to follow by ear."""
@@ -352,6 +367,35 @@ class Run:
             notes = stream(composer, passage, constraints=Constraints(), sampling=Sampling(), seed=1)
             score = decode(sequence_of(list(notes), "metrical"))
             write_midi(score, self.folder / "samples" / f"{self.step:06d}-{style}.mid")
+
+
+def _initial(config: TrainingConfig) -> Path:
+    """The folder of the weights to begin with, which may be the name of a shipped model."""
+    return model_folders().get(config.init, Path(config.init))
+
+
+def _rehearsed(recipe: Recipe) -> tuple[Prepared[EventSequence], ...]:
+    """What the initial model composes, where the recipe wants to rehearse it.
+
+    Raises CadenzaError where there is none, or where it is no composer.
+    """
+    if not isinstance(recipe.data, DataConfig) or not recipe.data.rehearsal:
+        return ()
+    if not recipe.training.init:
+        raise CadenzaError("data.rehearsal needs a model that composes: name it in training.init")
+    model = load_model(_initial(recipe.training)).sequence_model
+    if not isinstance(model, EditModel):
+        raise CadenzaError("data.rehearsal: only the composer can rehearse what it composes")
+    return rehearsal(model, recipe.training.seed)
+
+
+def _with_styles(tensors: dict[str, Tensor], before: Sequence[str], now: Sequence[str]) -> dict[str, Tensor]:
+    """Weights for more styles than before: a new one begins as that of none, which comes after the last."""
+    name = "embedding.style.weight"
+    if name not in tensors or list(now[: len(before)]) != list(before):
+        return tensors
+    known, none = tensors[name][: len(before)], tensors[name][len(before) :]
+    return tensors | {name: torch.cat([known, *[none] * (len(now) - len(before) + 1)])}
 
 
 def reuse_memory() -> None:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from cadenza.augmentation import Augmentation
 from cadenza.dataset import Piece, Prepared
 from cadenza.errors import CadenzaError
-from cadenza.representation.conditions import CONDITIONS, measured
+from cadenza.representation.conditions import CONDITIONS, ChordTrack, measured
 from cadenza.representation.edits import DRAWN, Elements, Region, elements_of, random_region, without
 from cadenza.representation.events import LONGEST_BAR, EventSequence
 from cadenza.steering import heard_chords, heard_key
@@ -67,10 +67,9 @@ def asked(elements: Elements, sequence: EventSequence, region: Region, rng: np.r
     """
     drawn, _ = without(sequence, region.fixed)
     numbers = np.arange(len(elements.kinds))
-    latest = np.maximum.accumulate(np.where(elements.kinds == DRAWN, numbers, -1))
     begin = int(rng.integers(len(numbers))) if rng.random() < 0.5 else 0
-    told = (latest >= 0) & (numbers >= begin)
-    now = elements.onsets[np.maximum(latest, 0)]
+    now, told = _now(elements)
+    told &= numbers >= begin
     bar = int(sequence.bars[0]) or LONGEST_BAR
     symbols = measured(drawn, int(rng.integers(*STRETCH)) * bar)
     rows = np.searchsorted(drawn.onsets, now).clip(max=len(drawn) - 1)
@@ -79,9 +78,22 @@ def asked(elements: Elements, sequence: EventSequence, region: Region, rng: np.r
     table = np.column_stack([symbols[rows], key]) * is_told[:-1] * told[:, None]
     if sequence.grid == "free" or not is_told[-1]:
         return replace(elements, asked=table)
-    chords = heard_chords(sequence)
+    told_chords = with_chords(elements, heard_chords(sequence)).chords * told[:, None]
+    return replace(elements, asked=table, chords=told_chords)
+
+
+def with_chords(elements: Elements, chords: ChordTrack) -> Elements:
+    """Elements to which chords are told, from the first drawn one on."""
+    now, told = _now(elements)
     columns = np.column_stack([chords.at(now), chords.after(now), chords.at(elements.next_onsets)])
-    return replace(elements, asked=table, chords=columns * told[:, None])
+    return replace(elements, chords=columns * told[:, None])
+
+
+def _now(elements: Elements) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """The onset of the last drawn element at each one, and whether there is one: (elements,) each."""
+    numbers = np.where(elements.kinds == DRAWN, np.arange(len(elements.kinds)), -1)
+    latest = np.maximum.accumulate(numbers)
+    return elements.onsets[np.maximum(latest, 0)], latest >= 0
 
 
 def stacked(windows: Sequence[Windows]) -> Windows:

@@ -163,9 +163,13 @@ def train(
 
         def on_event(event: dict[str, Any]) -> None:
             bar.update(task, completed=event["step"], note=f"{event['loss']:.3f} nats a {unit}")
-            if "valid" in event:
-                valid = ", ".join(f"{name} {nats:.3f}" for name, nats in event["valid"].items())
-                bar.console.print(f"step {event['step']}: {valid}", markup=False, highlight=False)
+            for when, nats in (
+                ("before", event.get("before")),
+                (f"step {event['step']}", event.get("valid")),
+            ):
+                if nats:
+                    words = ", ".join(f"{name} {value:.3f}" for name, value in nats.items())
+                    bar.console.print(f"{when}: {words}", markup=False, highlight=False)
 
         run_training(recipe_read, target, on_event)
     out.print(f"{target / 'best'}", markup=False, highlight=False, soft_wrap=True)
@@ -173,6 +177,8 @@ def train(
 
 def _change(text: str) -> tuple[str, str]:
     key, equals, value = text.partition("=")
+    if key.strip() == "corpus":  # short for the one corpus of a recipe
+        return "data.corpora", json.dumps([value.strip()])
     if not equals or "." not in key:
         raise CadenzaError(f"--set {text}: say SECTION.KEY=VALUE, for example training.steps=500")
     return key.strip(), value.strip()
