@@ -21,6 +21,7 @@ from cadenza.score import Event, Score, Tempo, TimeSignature, Track, note_array
 from cadenza.server.guard import MOST_BYTES, may_name
 from cadenza.server.jobs import MOST_WAITING, REMEMBERED
 from cadenza.server.pieces import MOST_NOTES, Piece, read_piece
+from cadenza.server.reading import MOST
 
 if TYPE_CHECKING:
     from conftest import Serve, Studio
@@ -291,11 +292,16 @@ DRUMS = Score(480, (Track.named("Drums", note_array([(36, 0, 10, 100), (38, 480,
             midi_bytes(Score.from_notes([(60, 0, 2**31 - 9, 9)], ticks_per_quarter=96)),
             "long.mid: ",
         ),
+        (
+            "many.mid",
+            midi_bomb(MOST_NOTES),
+            f"many.mid: 100,001 notes: the studio holds up to {MOST_NOTES:,}",
+        ),
         ("cut.mid", midi_bytes(DRUMS)[:20], "cut.mid: "),
         (
             "bomb.mid",
             midi_bomb(1_000_000),
-            f"bomb.mid: 1,000,001 notes: the studio holds up to {MOST_NOTES:,}",
+            f"bomb.mid: more than {MOST} notes: too much for one piece",
         ),
     ],
 )

@@ -18,7 +18,13 @@ from cadenza.midi import parse_midi
 from cadenza.server.pieces import ReadPiece, read_piece
 
 SECONDS: Final = 20
-"""After which reading is given up: the largest file that is allowed takes a few."""
+"""Of processor time that reading may take: the largest file that is allowed takes a few."""
+
+PATIENCE: Final = 60
+"""Seconds after which reading is given up, however busy the machine is."""
+
+MOST: Final = 250_000
+"""Notes after which a file is not read on; its messages may be twice as many."""
 
 MEMORY: Final = 2**31
 """Bytes of address space that reading may take."""
@@ -38,15 +44,17 @@ async def read_upload(data: bytes, name: str) -> ReadPiece:
         stderr=asyncio.subprocess.DEVNULL,
     )
     try:
-        told, _ = await asyncio.wait_for(process.communicate(data), SECONDS)
+        told, _ = await asyncio.wait_for(process.communicate(data), PATIENCE)
     except TimeoutError:
-        raise CadenzaError(f"{name}: not read: it would take more than {SECONDS} seconds") from None
+        raise CadenzaError(f"{name}: not read: it would take more than {PATIENCE} seconds") from None
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
     if process.returncode:
-        raise CadenzaError(f"{name}: not read: it would take more memory than the studio gives a file")
+        raise CadenzaError(
+            f"{name}: not read: it would take more time or memory than the studio gives a file"
+        )
     answer = json.loads(told)
     if "error" in answer:
         raise CadenzaError(f"{name}: {answer['error']}")
@@ -57,7 +65,7 @@ def main() -> None:
     """The process that reads."""
     _limit()
     try:
-        answer = read_piece(parse_midi(sys.stdin.buffer.read(), "file")).model_dump_json()
+        answer = read_piece(parse_midi(sys.stdin.buffer.read(), "file", MOST)).model_dump_json()
     except CadenzaError as error:
         answer = json.dumps({"error": str(error).removeprefix("file: ")})
     except ValidationError:
@@ -69,7 +77,7 @@ def _limit() -> None:
     """Holds this process to its memory and time, where the system can do that."""
     try:
         import resource
-    except ImportError:  # Windows; the parent still ends it after SECONDS
+    except ImportError:  # Windows; the parent still ends it after PATIENCE
         return
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
