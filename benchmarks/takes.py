@@ -13,9 +13,10 @@ all masks included. The requests:
   and finding its style are counted, which the second does once;
 - 200 notes: the engine alone, as long as all four takes go on, for takes are of different lengths.
 
-Every round checks that both ways drew the same notes. What bounds the ratio: matrices times four vectors cost
-as much as four times one vector where the BLAS has no kernel for few rows (OpenBLAS without AVX-512; which
-one it is using is printed), and attention is each take's own; only the cost of calling NumPy is shared.
+Before the first round both ways are checked to draw the same notes. What bounds the ratio: matrices times
+four vectors cost as much as four times one vector where the BLAS has no kernel for few rows (OpenBLAS without
+AVX-512; which one it is using is printed), and attention is each take's own; only the
+cost of calling NumPy is shared.
 
 Floor: 2.5 for each request.
 """
