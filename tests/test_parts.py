@@ -313,6 +313,12 @@ def test_models_that_only_go_on() -> None:
         generate(Wish(asked=Asked(density=3)), model=markov)
 
 
+@pytest.mark.parametrize("limit", [Constraints(most=2), Constraints(hand_span=12)])
+def test_models_by_steps_keep_to_no_limits(limit: Constraints) -> None:
+    with pytest.raises(CadenzaError, match="cannot keep to a number of notes"):
+        generate(Wish(constraints=limit), model=compose.load_model("roll_markov"))
+
+
 # --- Form ---
 
 

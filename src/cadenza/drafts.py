@@ -65,10 +65,12 @@ class Draft:
 
 
 def draft_of(wish: Wish, model: Model, frame: Frame, prompt: EventSequence | None, plan: Plan) -> Draft:
-    """What a model writes into a plan; without a prompt, from nothing."""
+    """What a model writes into a plan; without a prompt, from nothing.
+
+    Raises CadenzaError where the model cannot be asked for what the wish holds.
+    """
     begun = time.perf_counter()
-    if not wish.asked.is_nothing:
-        _require_asking(model)
+    _check_asked(wish, model)
     if isinstance(model.form, PianoRoll):
         stretch = stretch_of(wish, model, model.form, frame.score, plan, continues=prompt is not None)
         rows = list(draw_steps(wish, model, stretch))
@@ -196,12 +198,17 @@ def asking(setting: Setting, asked: Asked, frame: Frame, plan: Plan) -> Setting:
     return replace(setting, asked=asked.symbols(), chords=asked.track(steps.tolist()))
 
 
-def _require_asking(model: Model) -> None:
-    """Raises CadenzaError for a model that cannot be asked for anything."""
-    if not isinstance(model.sequence_model, EditModel):
+def _check_asked(wish: Wish, model: Model) -> None:
+    """Raises CadenzaError for a wish that a model cannot be asked for."""
+    if not (wish.asked.is_nothing or isinstance(model.sequence_model, EditModel)):
         raise CadenzaError(
             f"the model {model.name} cannot be asked for a density, a register, dynamics or chords: "
             "leave these out, or --model"
+        )
+    if wish.constraints.limits and model.form is not None:
+        raise CadenzaError(
+            f"the model {model.name} draws no note by itself, so it cannot keep to a number of notes at once "
+            "or the span of a hand: leave these out, or --model"
         )
 
 

@@ -388,10 +388,14 @@ class NumpyComposer(JointModel[ComposerState, JointState]):
         return state.asked + self._chord[chords.at(now)[0]] + self._next_chord[chords.after(now)[0]]
 
     def _read_after(self, state: ComposerState) -> None:
-        """Takes the notes that follow a region into a state, before anything else."""
+        """Takes the notes that follow a region into a state, before anything else; of many the first.
+
+        At least half of the context is left to what comes before.
+        """
         after = state.setting.after
         if after is None or not len(after):
             return
+        after = after.part(slice(self.config.context // 2), complete=False)
         places = np.stack([after.positions, after.bars], axis=1).astype(np.int64)
         rows = after.rows.astype(np.int64)
         x = self._embed_elements(rows, places, np.full(len(rows), AFTER), state.style)
