@@ -321,3 +321,13 @@ def test_what_follows_leaves_half_of_the_context() -> None:
     assert [state.onset for state in states] == [int(prompt.onsets[-1])] * 2 < [begin] * 2
     assert states[0].count == engine.config.context
     assert (states[0].known == states[1].known).all()
+
+
+def test_where_nothing_is_drawn_nothing_is_told() -> None:
+    whole = piece()
+    region = Region(np.ones(len(whole), bool), 0, int(whole.onsets[-1]) + 96, (0, 96))
+    elements = elements_of(whole, 0, region, 192)
+    for seed in range(8):
+        told = asked(elements, whole, region, np.random.default_rng(seed))
+        assert not told.asked.any()
+        assert not told.chords.any()

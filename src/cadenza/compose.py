@@ -78,9 +78,9 @@ damaged, and a few bars of it would be an hour of music. The composer tells bars
 EXCERPT_BARS: Final = 8
 """Of a corpus, before what `generate_after` composes."""
 
-FREE: Final = 0.15
+ANEW: Final = 0.15
 """Share of a section's notes that are drawn anew where it comes again,"""
-FREER: Final = 0.5
+ANEW_IF_MARKED: Final = 0.5
 """and where it comes again with a mark."""
 
 SECTION_SEEDS: Final = 1 << 20
@@ -190,7 +190,7 @@ def _in_form(wish: Wish, form: Form, model: Model, frame: Frame) -> Take:
         seed = (wish.seed + i * SECTION_SEEDS) % SEEDS
         if returns:
             notes = score.notes[(score.notes["start"] >= source) & (score.notes["start"] < source + length)]
-            anew = share_of(notes, FREER if section.endswith("'") else FREE, seed)
+            anew = share_of(notes, ANEW_IF_MARKED if section.endswith("'") else ANEW, seed)
             if is_last:  # a section that ended on may not end the piece
                 anew = notes[among(notes, anew) | (notes["start"] >= source + length - bar)]
             score = repeated(score, source, begin, length, notes[~among(notes, anew)])
