@@ -87,6 +87,8 @@ SECTION_SEEDS: Final = 1 << 20
 """From the seed of a section to that of the next: far apart, for takes have seeds side by side."""
 SEEDS: Final = 1 << 32
 
+SIDE_OF_HAND: Final[dict[str, Side]] = {"left": "below", "right": "above"}
+
 WHOLE: Final = Part()
 """All of a piece."""
 
@@ -240,10 +242,13 @@ def generate_after(corpus: str, wish: Wish, *, model: Model | None = None) -> Ta
 def infill(score: Score, part: Part, wish: Wish, *, model: Model | None = None) -> Take:
     """Draws a part of a score anew, or fills it where it is empty; everything else stays.
 
-    Raises CadenzaError for a part outside the score, for limits that the notes that stay break, where no note
-    fits, and as `hear` does.
+    Of a part of some pitches, what is drawn is of these; of all that one hand plays, it lies on that hand's
+    side of what the other plays. Raises CadenzaError for a part outside the score, for limits that the notes
+    that stay break, where no note fits, and as `hear` does.
     """
-    return _anew(score, part, part.notes(with_bars(score)), wish, model)
+    all_pitches = (part.lowest, part.highest) == (WHOLE.lowest, WHOLE.highest)
+    side = SIDE_OF_HAND[part.hand] if part.hand is not None and all_pitches else None
+    return _anew(score, part, part.notes(with_bars(score)), wish, model, side=side)
 
 
 def harmonise(
@@ -297,6 +302,7 @@ def _anew(
     """Draws notes into a part of a score from which some were removed."""
     frame, heard = hear(score)
     model = model or load_model()
+    wish = replace(wish, constraints=wish.constraints.between(part.lowest, part.highest))
     begin, end = part.bounds(frame.score)
     kept = without(frame.score, removed)
     check_limits(wish.constraints, kept, begin, end)

@@ -237,6 +237,7 @@ def add(frame: Frame, plan: Plan, drawn: list[Drawn], *, pedals: bool = True) ->
     """A frame's score with drawn notes added, with or without their pedal, and these notes."""
     sequence = sequence_of(drawn, frame.grid)
     notes = within(_without_overlaps(events.notes_in(frame, sequence, plan.channel)), plan)
+    notes = _clear_of(frame, plan.begin, frame.score.pitched_notes, notes)
     if not pedals:
         return with_notes(frame.score, notes, [], plan), notes
     earliest, was_down = last_pedal(frame.score, plan.end)
@@ -255,6 +256,29 @@ def _without_overlaps(notes: Notes) -> Notes:
     same = notes["pitch"][1:] == notes["pitch"][:-1]
     notes["end"][:-1][same] = np.minimum(notes["end"][:-1][same], notes["start"][1:][same])
     return note_array(notes)
+
+
+def _clear_of(frame: Frame, begin: int, stayed: Notes, notes: Notes) -> Notes:
+    """Drawn notes that do not meet those that stayed, of which they may be struck only where they begin.
+
+    What stays is heard as long as a symbol says, and sounds to the tick: where the two differ by less than a
+    step, the drawn note gives way; where by more, it is left out, but for keys held since before `begin`,
+    which may be struck again.
+    """
+    notes = notes.copy()
+    fits = np.ones(len(notes), bool)
+    for i, (start, end, pitch) in enumerate(notes[["start", "end", "pitch"]].tolist()):
+        same = stayed[(stayed["pitch"] == pitch) & (stayed["start"] < end) & (stayed["end"] > start)]
+        for other_start, other_end in same[["start", "end"]].tolist():
+            over = float(np.diff(frame.steps(np.array([start, other_end])))[0])
+            if other_start > start:
+                notes["end"][i] = min(int(notes["end"][i]), other_start)
+            elif over < 1:
+                notes["start"][i] = max(int(notes["start"][i]), other_end)
+            elif other_start >= begin:
+                fits[i] = False
+        fits[i] &= notes["start"][i] < notes["end"][i]
+    return note_array(notes[fits])
 
 
 # --- By steps of a piano roll -------------------------------------------------------------------------------
