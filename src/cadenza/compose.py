@@ -173,7 +173,7 @@ def generate_takes(
     if form is not None:
         seeds = range(wish.seed, wish.seed + takes)
         return [_in_form(replace(wish, seed=seed), form, model, frame) for seed in seeds]
-    plan = Plan(0, wish.bars * bar, LONGEST_BARS * bar, 0, 0)
+    plan = Plan(0, wish.bars * bar, LONGEST_BARS * bar, 0, 0, ends=True)
     return _takes(wish, model, frame, None, plan, takes=takes)
 
 

@@ -20,7 +20,7 @@ from cadenza.parts import Surroundings
 from cadenza.plans import LONGEST_BARS, Plan, Wish, last_pedal, playable, with_notes, within
 from cadenza.players import Model
 from cadenza.representation import events, pianoroll
-from cadenza.representation.edits import STOP
+from cadenza.representation.edits import STOP, stop_at
 from cadenza.representation.events import (
     NO_POSITION,
     STEPS_PER_QUARTER,
@@ -100,7 +100,7 @@ def drafts_of(
     player = cast("JointModel[Any, Any]", model.sequence_model)
     every = 0 if prompt is None else len(prompt)
     heard = min(every, model.context or every)
-    passage = passage_of(wish, frame, prompt, plan)
+    passage = passage_of(wish, model, frame, prompt, plan)
     drafts: list[Draft] = []
     for i in range(0, len(seeds), AT_ONCE):
         begun = time.perf_counter()
@@ -148,9 +148,8 @@ def draft_around(
     first, stop, longest = _steps(around.frame, plan)
     places = places_in(around.frame, plan.end)
     setting = asking(around.setting, wish.asked, around.frame, plan)
-    bar = places(stop - 1)[1] or STEPS_PER_SECOND
     stops = STOP in around.setting.known.kinds
-    span = Span(first, stop, longest - first, may_end=max(first, stop - bar) if stops else None)
+    span = Span(first, stop, longest - first, may_end=_last_bar(places, first, stop) if stops else None)
     passage = Passage(span, places, around.prompt, setting, wish.style, side, single)
     drawn = list(_stream(wish, model.sequence_model, passage))
     if not drawn:
@@ -169,18 +168,29 @@ def _cut(every: int, most: int, things: str) -> tuple[str, ...]:
 
 def draw(wish: Wish, model: Model, frame: Frame, prompt: EventSequence | None, plan: Plan) -> Iterator[Drawn]:
     """The notes of a plan one after the other, as they are drawn."""
-    return _stream(wish, model.sequence_model, passage_of(wish, frame, prompt, plan))
+    return _stream(wish, model.sequence_model, passage_of(wish, model, frame, prompt, plan))
 
 
-def passage_of(wish: Wish, frame: Frame, prompt: EventSequence | None, plan: Plan) -> Passage:
-    """What is to be drawn for a plan. Raises CadenzaError as `asking` does."""
+def passage_of(wish: Wish, model: Model, frame: Frame, prompt: EventSequence | None, plan: Plan) -> Passage:
+    """What is to be drawn for a plan. Raises CadenzaError as `asking` does.
+
+    A model that draws around what is known is told where the piece ends.
+    """
     first, end, longest = _steps(frame, plan)
     if prompt is not None:
         first = max(first, int(prompt.onsets[-1]) + 1)
     places = places_in(frame, plan.end)
-    span = Span(first, max(end, first + 1), longest - first)
     setting = FREE if wish.asked.is_nothing else asking(FREE, wish.asked, frame, plan)
+    span = Span(first, max(end, first + 1), longest - first)
+    if plan.ends and isinstance(model.sequence_model, EditModel):
+        setting = replace(setting, known=stop_at(end, places(end)))
+        span = replace(span, may_end=_last_bar(places, first, end))
     return Passage(span, places, prompt, setting, wish.style)
+
+
+def _last_bar(places: Places, first: int, stop: int) -> int:
+    """The step a bar, or a second, before a region of the steps from `first` up to `stop` stops."""
+    return max(first, stop - (places(stop - 1)[1] or STEPS_PER_SECOND))
 
 
 def asking(setting: Setting, asked: Asked, frame: Frame, plan: Plan) -> Setting:
