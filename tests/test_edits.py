@@ -11,10 +11,11 @@ from torch import nn
 
 from cadenza.architecture import ComposerConfig
 from cadenza.batches import torch_batch
+from cadenza.engine.arithmetic import log_softmax
 from cadenza.engine.chooser import Passage, Span
 from cadenza.engine.constraints import Constraints
 from cadenza.engine.generate import stream
-from cadenza.engine.network import NumpyComposer, log_softmax
+from cadenza.engine.network import NumpyComposer
 from cadenza.engine.sampler import Sampling
 from cadenza.models.composer import Composer
 from cadenza.representation import events
