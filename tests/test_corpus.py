@@ -18,7 +18,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cadenza import corpus as module
 from cadenza.corpus import (
     CORPORA,
     SPLITS,
@@ -29,12 +28,14 @@ from cadenza.corpus import (
     fetch,
     find_corpus,
     midi_items,
+    read_midi_item,
     score_of_frames,
     split_of,
     tune_hash,
 )
 from cadenza.download import Archive, download
 from cadenza.errors import CadenzaError
+from cadenza.files import cache_folder
 from cadenza.midi import write_midi
 from cadenza.score import DRUM_CHANNEL, Event, Score, Track, note_array
 
@@ -91,7 +92,7 @@ def test_corpora_are_found_under_cadenza_data_first(
 def test_the_cache_follows_the_platform(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CADENZA_CACHE", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert module.cache_folder() == tmp_path / "cadenza"
+    assert cache_folder() == tmp_path / "cadenza"
 
 
 # --- Folders ---
@@ -473,7 +474,7 @@ def test_a_corpus_is_fetched_once(
     folder = midi_folder(files=1)
     path = zip_of(tmp_path / "archive", {"sub/000.mid": (folder / "000.mid").read_bytes()})
     tiny = Corpus(
-        *("tiny", "Tiny", "nowhere", "none", "tiny", midi_items, module.read_midi_item, "tiny"),
+        *("tiny", "Tiny", "nowhere", "none", "tiny", midi_items, read_midi_item, "tiny"),
         archive=Archive(path.as_uri(), digest(path)),
     )
     monkeypatch.setitem(CORPORA, "tiny", tiny)
