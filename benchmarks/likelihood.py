@@ -35,6 +35,11 @@ FLOOR = 0.30
 VELOCITY, PEDAL = (next(i for i, f in enumerate(FIELDS) if f.name == name) for name in ("velocity", "pedal"))
 
 
+def zeros_of(model: Any) -> dict[str, Any]:
+    """A tensor of zeros for each of a model's."""
+    return {name: tensor.new_zeros(tensor.shape) for name, tensor in model.state_dict().items()}
+
+
 def lstm_scorer(folder: Path) -> Callable[[EventSequence, str], np.ndarray]:
     """Scores with an event LSTM's checkpoint."""
     import torch
@@ -48,7 +53,10 @@ def lstm_scorer(folder: Path) -> Callable[[EventSequence, str], np.ndarray]:
     sizes: dict[str, Any] = checkpoint.sizes | {"styles": tuple(checkpoint.sizes["styles"])}
     config = EventLSTMConfig(**sizes)
     model = EventLSTM(config).eval()
-    model.load_state_dict({k: torch.from_numpy(v) for k, v in load_tensors(folder, checkpoint).items()})
+    found = load_tensors(folder, checkpoint)
+    # Trained before events were edited or asked for: what these add is nothing there.
+    tensors = {k: torch.from_numpy(found[k]) if k in found else zero for k, zero in zeros_of(model).items()}
+    model.load_state_dict(tensors)
 
     @torch.no_grad()
     def score(sequence: EventSequence, style: str) -> np.ndarray:

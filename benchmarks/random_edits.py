@@ -199,7 +199,7 @@ def empty_share(score: Score, part: Part) -> float:
 def outcome(kind: str, name: str, score: Score, seed: int, model: Model) -> Outcome | None:
     """Makes a random edit and checks what comes back; None for chords where bars mean nothing."""
     rng = np.random.default_rng([KINDS.index(kind), seed])
-    bars = len(with_bars(score).bar_lines(score.length)) - 1
+    bars = len(with_bars(score).bar_lines(int(playable(score)["end"].max()))) - 1
     first = int(rng.integers(1, max(bars - 1, 2)))
     part = Part(first, min(first + int(rng.integers(1, 8)), bars))
     edit = edit_of(kind, score, part, rng)

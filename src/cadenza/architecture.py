@@ -159,23 +159,6 @@ def _head_shapes(width: int) -> Iterator[tuple[str, Shape]]:
     yield "heads.chord.weight", (CHORDS, width)
 
 
-SINCE_EDITS: Final = (
-    "embedding.kind.weight",
-    *(f"embedding.asked.{i}.weight" for i in range(len(CONDITIONS))),
-    *(f"embedding.{name}.weight" for name in ("chord", "next_chord")),
-    *(f"heads.{name}.weight" for name in ("ahead", "begins", "sounds", "chord")),
-)
-"""Tensors that weights of before there were edits lack: what is fixed and asked adds nothing there."""
-
-
-def with_later_tensors(
-    tensors: Mapping[str, NDArray[np.float32]], config: ComposerConfig
-) -> dict[str, NDArray[np.float32]]:
-    """Weights of a composer with those tensors of SINCE_EDITS that it lacks."""
-    shapes = dict(config.shapes())
-    return {**{name: np.zeros(shapes[name], np.float32) for name in SINCE_EDITS}, **tensors}
-
-
 def check_tensors(tensors: Mapping[str, NDArray[Any]], shapes: Iterable[tuple[str, Shape]]) -> None:
     """Raises CadenzaError for the first tensor that is missing, of another shape or type, wild or extra."""
     rest = dict(tensors)

@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from cadenza.architecture import ComposerConfig, check_tensors, with_later_tensors
+from cadenza.architecture import ComposerConfig, check_tensors
 from cadenza.checkpoint import (
     GROUPS,
     OPENINGS,
@@ -115,9 +115,8 @@ def _composer(sizes: Mapping[str, Any], tensors: Tensors) -> NumpyComposer:
     """The composer of a checkpoint. Raises CadenzaError or TypeError where sizes and tensors do not fit."""
     fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in sizes.items()}  # pyright: ignore[reportUnknownArgumentType]
     config = ComposerConfig(**fields)
-    weights = with_later_tensors(tensors, config)
-    check_tensors(weights, config.shapes())
-    return NumpyComposer(config, weights)
+    check_tensors(tensors, config.shapes())
+    return NumpyComposer(config, tensors)
 
 
 def _markov(_: Mapping[str, Any], tensors: Tensors) -> Markov:

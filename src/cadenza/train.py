@@ -23,7 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from cadenza import __version__
-from cadenza.architecture import ComposerConfig, MarkovConfig, with_later_tensors
+from cadenza.architecture import ComposerConfig, MarkovConfig
 from cadenza.batches import EventBatches, RollBatches, TokenBatches, Weighted, batches_of, moved
 from cadenza.checkpoint import Checkpoint, Tensors, load_checkpoint, load_tensors, save_checkpoint
 from cadenza.counting import fit_markov
@@ -235,10 +235,7 @@ class Run:
             raise CadenzaError(
                 f"training.init: {folder} holds a {checkpoint.model}, not a {self.recipe.model}"
             )
-        arrays = dict(load_tensors(folder, checkpoint))
-        if isinstance(self.recipe.sizes, ComposerConfig):
-            arrays = with_later_tensors(arrays, self.recipe.sizes)
-        tensors = {k: torch.from_numpy(v) for k, v in arrays.items()}
+        tensors = {k: torch.from_numpy(v) for k, v in load_tensors(folder, checkpoint).items()}
         if isinstance(self.recipe.sizes, ComposerConfig):
             tensors = _with_styles(tensors, checkpoint.sizes["styles"], self.recipe.sizes.styles)
         try:
