@@ -1,87 +1,160 @@
-"""Sheets as MusicXML, by music21."""
+"""MusicXML of sheets, by music21.
+
+music21 is imported by the functions that need it, never by this module. The sheet says all that is written,
+so nothing is left for music21 to find out but beams.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+import io
+import zipfile
+from typing import Any, Final
+from xml.etree import ElementTree
 
-from cadenza.notation.sheet import DIVISIONS, Bar, Sheet, Staff, Symbol
+from cadenza.notation.sheet import DIVISIONS, Bar, Head, Sheet, Symbol, Voice
 
-TYPES = {1: "whole", 2: "half", 4: "quarter", 8: "eighth", 16: "16th", 32: "32nd", 64: "64th", 128: "128th"}
-SIGNS = {-2: "--", -1: "-", 0: "", 1: "#", 2: "##"}
+TYPES: Final = ("whole", "half", "quarter", "eighth", "16th", "32nd", "64th", "128th")
+"""Note values by the power of two of their denominators."""
+SIGNS: Final = {-2: "--", -1: "-", 0: "", 1: "#", 2: "##"}
+"""Accidentals as music21 names them."""
 
 
 def musicxml(sheet: Sheet) -> bytes:
-    """A sheet as a MusicXML file."""
-    from music21.musicxml.m21ToXml import GeneralObjectExporter
+    """A sheet as a MusicXML file: one part of two staves."""
+    from music21.musicxml.m21ToXml import ScoreExporter
 
-    exporter = GeneralObjectExporter()
-    return exporter.parse(_score(sheet))
+    root = ScoreExporter(_score(sheet), makeNotation=False).parse()
+    return ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
 
 
 def _score(sheet: Sheet) -> Any:
-    from music21 import layout, metadata, stream
+    """A sheet as music21's stream."""
+    from music21 import bar, layout, metadata, stream
 
     parts = [stream.PartStaff(id=name) for name in ("right", "left")]
     for number, part in enumerate(parts):
-        before = None
-        for bar in sheet.bars:
-            part.append(_measure(bar, before, number))
-            before = bar
-    score = stream.Score([*parts, layout.StaffGroup(parts, symbol="brace", barTogether=True)])
-    score.insert(0, metadata.Metadata(title=sheet.title))
-    for part in parts:
-        part.makeBeams(inPlace=True)
+        before: Bar | None = None
+        for own in sheet.bars:
+            part.append(_measure(own, before, number))
+            before = own
+        part.getElementsByClass(stream.Measure)[-1].rightBarline = bar.Barline("final")
+    _add_pedal(sheet, parts[1])
+    group = layout.StaffGroup(parts, symbol="brace", name="Piano", barTogether=True)
+    score = stream.Score([*parts, group])
+    score.insert(0, metadata.Metadata(title=sheet.title, movementName=sheet.title))
     return score
 
 
 def _measure(bar: Bar, before: Bar | None, number: int) -> Any:
-    from music21 import clef, key, meter, stream
+    """One staff of a bar; marks that both share stand in the upper one's."""
+    from music21 import clef, dynamics, key, meter, stream, tempo
 
-    measure = stream.Measure(number=bar.number)
     staff = bar.staves[number]
+    measure = stream.Measure(number=bar.number)
+    if bar.number == 0:
+        measure.showNumber = stream.enums.ShowNumber.NEVER
     if before is None or before.staves[number].clef != staff.clef:
         measure.insert(0, clef.TrebleClef() if staff.clef == "G" else clef.BassClef())
     if before is None or before.key.sharps != bar.key.sharps:
         measure.insert(0, key.KeySignature(bar.key.sharps))
     if before is None or before.metre != bar.metre:
         measure.insert(0, meter.TimeSignature("{}/{}".format(*bar.metre)))
-    for i, voice in enumerate(staff.voices):
-        line = stream.Voice(id=str(i + 1))
-        for symbol in voice:
-            line.insert(symbol.onset / DIVISIONS, _element(symbol))
-        measure.insert(0, line)
+    if number == 0 and bar.tempo is not None:
+        measure.insert(0, tempo.MetronomeMark(number=round(bar.tempo)))
+    if number == 0:
+        for mark in bar.dynamics:
+            measure.insert(mark.onset / DIVISIONS, dynamics.Dynamic(mark.text))
+    stems = ("up", "down") if len(staff.voices) > 1 else (None,)
+    for i, (voice, stem) in enumerate(zip(staff.voices, stems, strict=True)):
+        measure.insert(0, _voice(voice, bar, str(2 * number + i + 1), stem))
     return measure
 
 
-def _element(symbol: Symbol) -> Any:
+def _voice(symbols: Voice, bar: Bar, name: str, stem: str | None) -> Any:
+    from music21 import meter, stream
+
+    voice = stream.Voice(id=name)
+    for symbol in symbols:
+        voice.insert(symbol.onset / DIVISIONS, _element(symbol, stem))
+    elements = list(voice.notesAndRests)
+    signature = meter.TimeSignature("{}/{}".format(*bar.metre))
+    begin = (bar.length - 0) and 0.0
+    for element, beams in zip(elements, signature.getBeams(elements, measureStartOffset=begin), strict=True):
+        if beams is not None and element.isNote | element.isChord:
+            element.beams = beams
+    return voice
+
+
+def _element(symbol: Symbol, stem: str | None) -> Any:
+    """A symbol as music21's note, chord or rest."""
     from music21 import chord, note
 
-    if symbol.heads:
-        notes = [_note(head) for head in symbol.heads]
-        element = notes[0] if len(notes) == 1 else chord.Chord(notes)
-    else:
-        element = note.Rest()
-        if symbol.value is None:
-            element.fullMeasure = True
+    if not symbol.heads:
+        rest = note.Rest(duration=_duration(symbol))
+        rest.fullMeasure = symbol.value is None
+        rest.style.hideObjectOnPrint = symbol.hidden
+        return rest
+    notes = [_note(head) for head in symbol.heads]
+    element = notes[0] if len(notes) == 1 else chord.Chord(notes)
     element.duration = _duration(symbol)
+    element.stemDirection = stem
     return element
 
 
-def _note(head) -> Any:
+def _note(head: Head) -> Any:
     from music21 import note, pitch, tie
-    made = note.Note(pitch.Pitch(head.spelling.letter + SIGNS[head.spelling.alteration], octave=head.spelling.octave))
-    if head.tied:
-        made.tie = tie.Tie("start")
+
+    letter, alteration, octave = head.spelling
+    written = pitch.Pitch(letter + SIGNS[alteration], octave=octave)
+    if head.accidental and written.accidental is None:
+        written.accidental = pitch.Accidental("natural")
+    if written.accidental is not None:
+        written.accidental.displayStatus = head.accidental
+    made = note.Note(written)
+    if head.tied or head.continues:
+        made.tie = tie.Tie("continue" if head.tied and head.continues else "start" if head.tied else "stop")
     return made
 
 
 def _duration(symbol: Symbol) -> Any:
     from music21 import duration
+
     if symbol.value is None:
         return duration.Duration(symbol.length / DIVISIONS)
-    made = duration.Duration(type=TYPES[symbol.value.denominator], dots=symbol.value.dots)
+    made = duration.Duration(type=TYPES[symbol.value.denominator.bit_length() - 1], dots=symbol.value.dots)
     if symbol.value.ratio:
         tuplet = duration.Tuplet(*symbol.value.ratio)
-        tuplet.type = "startStop" if symbol.tuplet_begins and symbol.tuplet_ends else "start" if symbol.tuplet_begins else "stop" if symbol.tuplet_ends else None
+        if symbol.tuplet_begins or symbol.tuplet_ends:
+            tuplet.type = "start" if symbol.tuplet_begins else "stop"
         made.appendTuplet(tuplet)
     return made
+
+
+def _add_pedal(sheet: Sheet, part: Any) -> None:
+    """Pedal marks below the lower staff."""
+    from music21 import expressions, spanner, stream
+
+    down: Any = None
+    for bar, measure in zip(sheet.bars, part.getElementsByClass(stream.Measure), strict=True):
+        for mark in bar.pedal:
+            anchor = spanner.SpannerAnchor()
+            measure.insert(mark.onset / DIVISIONS, anchor)
+            if mark.text == "down":
+                down = anchor
+            else:
+                pedal = expressions.PedalMark(down, anchor)
+                pedal.pedalForm = expressions.PedalForm.Symbol
+                part.insert(0, pedal)
+
+
+def compressed(xml: bytes) -> bytes:
+    """MusicXML as an archive, the content of a file that ends in .mxl."""
+    container = (
+        '<?xml version="1.0" encoding="UTF-8"?><container><rootfiles>'
+        '<rootfile full-path="score.musicxml"/></rootfiles></container>'
+    )
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("META-INF/container.xml", container)
+        file.writestr("score.musicxml", xml)
+    return archive.getvalue()

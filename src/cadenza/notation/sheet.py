@@ -16,6 +16,8 @@ from cadenza.score import KeySignature
 
 DIVISIONS: Final = 480
 """A quarter note."""
+SHORTEST: Final = DIVISIONS // 16
+"""A 64th, shorter than which nothing is written but in a tuplet."""
 
 
 class Spelling(NamedTuple):
@@ -62,6 +64,10 @@ class Head(NamedTuple):
     spelling: Spelling
     tied: bool
     """Whether it sounds on into the next symbol of the voice."""
+    continues: bool
+    """Whether it sounds on from the symbol before."""
+    accidental: bool = False
+    """Whether its accidental, perhaps a natural, is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +75,9 @@ class Symbol:
     """A note, a chord, or a rest where it has no heads."""
 
     onset: int
+    length: int
     value: Value | None
     """None: a rest that fills its bar."""
-    length: int
     heads: tuple[Head, ...] = ()
     """From low to high."""
     tuplet_begins: bool = False
@@ -143,7 +149,7 @@ class Sheet:
         """All notes with their ties joined, in no particular order."""
         held: dict[tuple[int, int, Spelling], Sounding] = {}
         for bar in self.bars:
-            for place, voice, symbol in _symbols(bar):
+            for place, symbol in _symbols(bar):
                 for head in symbol.heads:
                     slot = (*place, head.spelling)
                     note = held.pop(slot, None) or Sounding(bar.begin + symbol.onset, 0, head.spelling, *place)
@@ -154,8 +160,9 @@ class Sheet:
                         yield note
 
 
-def _symbols(bar: Bar) -> Iterator[tuple[tuple[int, int], Voice, Symbol]]:
+def _symbols(bar: Bar) -> Iterator[tuple[tuple[int, int], Symbol]]:
+    """Each symbol of a bar with its staff and voice."""
     for number, staff in enumerate(bar.staves):
         for voice, symbols in enumerate(staff.voices):
             for symbol in symbols:
-                yield (number, voice), symbols, symbol
+                yield (number, voice), symbol

@@ -1,0 +1,205 @@
+"""Quantising: played notes as they would be written, each on the grid of its pulse.
+
+A hand's notes of a pulse lie on one grid of it: on its halves, quarters, eighths or sixteenths, or on a
+tuplet's thirds, fifths, sixths or twelfths. The grid is chosen by what the distances of the onsets cost,
+normal about their places, and what the grid itself costs.
+
+Ends are kept, on these grids, where those of the whole piece lie on beats and their parts. Elsewhere they
+are how long keys were held, and say little of what would be written: there a note lasts to the next onset
+of its hand, or, released much earlier, a simple length; or, held much longer, to a later onset, if it is the
+outer one of its chord and no other note is held on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from math import log2
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cadenza.notation.bars import Bars
+from cadenza.notation.sheet import DIVISIONS, SHORTEST
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+GRIDS: Final = {1: 0.0, 2: 0.5, 4: 1.0, 3: 2.0, 8: 3.0, 6: 3.5, 16: 5.0, 5: 6.0, 12: 8.0}
+"""Parts of a pulse, and what it costs in nats to use them."""
+METRICAL: Final = 0.02
+PLAYED: Final = 0.06
+"""Standard deviation of onsets from where they are written, in quarters: of metrical pieces and others."""
+MERGED: Final = 4.0
+"""What it costs to write two onsets at one place."""
+CHORD: Final = DIVISIONS / 16
+"""Onsets closer than this may well be one."""
+END: Final = 3.5
+"""What an end that is off the grid costs at most."""
+
+EXACT: Final = 0.9
+"""Where so many of the ends lie on sixteenths or on twelfths of a quarter, they are what is written."""
+ON_GRID: Final = DIVISIONS / 96
+
+SIMPLE: Final = tuple(DIVISIONS * eighths // 8 for eighths in (2, 4, 6, 8, 12, 16, 24, 32))
+"""Lengths of notes that are followed by a rest."""
+RESTS: Final = 0.7
+"""What a rest costs in octaves of length: less than this makes a note last to the next onset."""
+HELD: Final = 1.1
+"""The same of a note that is held on over others."""
+FARTHEST: Final = 12
+"""Onsets over which a note may be held."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A note in written time."""
+
+    onset: int
+    end: int
+    pitch: int
+    staff: int
+    """0 for the right hand's, 1 for the left hand's."""
+
+
+def quantise(
+    starts: Floats, ends: Floats, pitches: Integers, staves: Integers, bars: Bars, *, metrical: bool
+) -> list[Written]:
+    """Notes in written time, by onset and pitch; times are in divisions.
+
+    Of notes of one pitch that begin together one is left; of two that overlap the first ends early.
+    """
+    lines, whole = bars.pulses()
+    exact = _share_on_grid(ends) >= EXACT
+    notes: list[Written] = []
+    for staff in (0, 1):
+        own = staves == staff
+        deviation = METRICAL if metrical else PLAYED
+        grids = _grids(starts[own], ends[own] if exact else ends[:0], lines, whole, deviation)
+        onsets = _on_grid(starts[own], lines, grids)
+        if exact:
+            until = _on_grid(ends[own], lines, grids)
+        else:
+            until = _likely_ends(onsets, ends[own] - starts[own], pitches[own], bars, staff)
+        columns = (onsets.tolist(), until.tolist(), pitches[own].tolist())
+        notes += [Written(*row, staff) for row in zip(*columns, strict=True)]
+    return _one_at_a_time(notes, int(lines[-1]))
+
+
+def _share_on_grid(times: Floats) -> float:
+    """The share of the times on a sixteenth or on a twelfth of a quarter."""
+    step = DIVISIONS / 12
+    return float(np.mean(np.abs(times - np.rint(times / step) * step) <= ON_GRID))
+
+
+def _one_at_a_time(notes: Iterable[Written], last: int) -> list[Written]:
+    """One note at a time on each key, each of some length, none beyond the last bar."""
+    by_key: dict[int, dict[int, Written]] = {}
+    for note in notes:
+        others = by_key.setdefault(note.pitch, {})
+        if note.onset not in others or note.end > others[note.onset].end:
+            others[note.onset] = note
+    kept: list[Written] = []
+    for others in by_key.values():
+        onsets = sorted(others)
+        for onset, later in pairwise([*onsets, last]):
+            end = min(max(others[onset].end, onset + SHORTEST), later)
+            if end > onset:
+                kept.append(replace(others[onset], end=end))
+    return sorted(kept, key=lambda note: (note.onset, note.pitch))
+
+
+# --- Onsets -------------------------------------------------------------------------------------------------
+
+
+def _grids(
+    starts: Floats, ends: Floats, lines: Integers, whole: NDArray[np.bool_], deviation: float
+) -> Integers:
+    """The grid of each pulse."""
+    grids = np.ones(len(lines) - 1, np.int64)
+    pulses = np.diff(lines)
+    onsets, others = _by_pulse(starts, lines), _by_pulse(ends, lines)
+    for i, (onset, end) in enumerate(zip(onsets, others, strict=True)):
+        if len(onset) or len(end):
+            able = [grid for grid in GRIDS if _divides(grid, int(pulses[i]), whole=bool(whole[i]))]
+            grids[i] = _best_grid(onset, end, int(pulses[i]), able, deviation)
+    return grids
+
+
+def _divides(grid: int, pulse: int, *, whole: bool) -> bool:
+    """Whether a grid of a pulse can be written: of one that is cut short only in halves."""
+    binary = grid & (grid - 1) == 0
+    return pulse % (grid * SHORTEST // 2) == 0 if binary else whole
+
+
+def _by_pulse(times: Floats, lines: Integers) -> list[Floats]:
+    """The times in each pulse, ascending, counted from where it begins."""
+    times = np.sort(times)
+    pulse = _pulses(times, lines)
+    return np.split(times - lines[pulse], np.searchsorted(pulse, np.arange(1, len(lines) - 1)))
+
+
+def _pulses(times: Floats, lines: Integers) -> Integers:
+    return np.clip(np.searchsorted(lines, times, side="right") - 1, 0, len(lines) - 2)
+
+
+def _best_grid(onsets: Floats, ends: Floats, pulse: int, able: list[int], deviation: float) -> int:
+    """Of the grids of a pulse the one that explains the onsets and the ends in it best."""
+    apart = 1 + int(np.count_nonzero(np.diff(onsets) > CHORD))
+
+    def strayed(times: Floats, grid: int) -> Floats:
+        step = pulse / grid
+        return ((times - np.rint(times / step) * step) / (DIVISIONS * deviation)) ** 2 / 2
+
+    def cost(grid: int) -> float:
+        merged = max(0, apart - len(np.unique(np.rint(onsets * grid / pulse)))) if len(onsets) else 0
+        late = np.minimum(strayed(ends, grid), END).sum()
+        return float(strayed(onsets, grid).sum() + late) + GRIDS[grid] + MERGED * merged
+
+    return min(able, key=cost)
+
+
+def _on_grid(times: Floats, lines: Integers, grids: Integers) -> Integers:
+    """Times moved to the nearest places of the grids of their pulses."""
+    pulse = _pulses(times, lines)
+    steps = np.diff(lines)[pulse] / grids[pulse]
+    return lines[pulse] + np.rint(np.rint((times - lines[pulse]) / steps) * steps).astype(np.int64)
+
+
+# --- Ends of played notes -----------------------------------------------------------------------------------
+
+
+def _likely_ends(onsets: Integers, lengths: Floats, pitches: Integers, bars: Bars, staff: int) -> Integers:
+    """Where the notes of a hand would be written to end, by how long they were held."""
+    places = np.unique(onsets)
+    ends = np.zeros(len(onsets), np.int64)
+    held_until = 0
+    for i, place in enumerate(places.tolist()):
+        chord = np.flatnonzero(onsets == place)
+        later = places[i + 1 : i + 1 + FARTHEST].tolist() or [int(bars.lines[bars.at(places[i : i + 1])[0] + 1])]
+        ends[chord] = _released(place, float(np.median(lengths[chord])), later[0])
+        outer = chord[(pitches[chord].argmin() if staff else pitches[chord].argmax())]
+        if held_until <= place:
+            ends[outer] = max(ends[outer], _held(place, float(lengths[outer]), later))
+            held_until = int(ends[outer]) if ends[outer] > later[0] else 0
+    return ends
+
+
+def _released(place: int, length: float, following: int) -> int:
+    """The end of notes that are held for some length and followed by others."""
+    costs = {following: abs(log2(max(length, 1) / (following - place)))}
+    for simple in SIMPLE:
+        if place + simple < following:
+            costs[place + simple] = abs(log2(max(length, 1) / simple)) + RESTS
+    return min(costs, key=costs.__getitem__)
+
+
+def _held(place: int, length: float, later: list[int]) -> int:
+    """The onset to which a note is held, of those that follow it."""
+
+    def cost(end: int) -> float:
+        return abs(log2(max(length, 1) / (end - place))) + HELD * (end > later[0])
+
+    return min(later, key=cost) if length > later[0] - place else 0
