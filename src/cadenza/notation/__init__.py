@@ -17,7 +17,7 @@ from typing import Final
 
 from cadenza.errors import CadenzaError
 from cadenza.files import atomic_path
-from cadenza.notation.engraving import svg_page, svg_pages
+from cadenza.notation.engraving import HEIGHT, WIDTH, svg_page, svg_pages
 from cadenza.notation.musicxml import compressed, musicxml
 from cadenza.notation.writing import notate
 from cadenza.score import Score
@@ -36,7 +36,7 @@ class Engraving:
     """An SVG document a page."""
 
 
-def engrave(score: Score, *, title: str = "", page_width: int = 2100, page_height: int = 2970) -> Engraving:
+def engrave(score: Score, *, title: str = "", page_width: int = WIDTH, page_height: int = HEIGHT) -> Engraving:
     """A score as MusicXML and as pages, whose sizes are in tenths of a millimetre (100 to 60,000).
 
     Raises CadenzaError where the extra `notation` is not installed, and as `notate` does.

@@ -1,25 +1,32 @@
-"""Engraved pages of MusicXML, as SVG, by Verovio."""
+"""Engraved pages of MusicXML, as SVG, by Verovio.
+
+Verovio is imported by the function that needs it, never by this module. Sizes are in its units, tenths of a
+millimetre of a page whose staves are 7.2 mm high.
+"""
 
 from __future__ import annotations
 
 from typing import Any, Final
 
 TALLEST: Final = 60_000
-"""Verovio's largest page, in its units."""
+"""Verovio's largest page."""
+WIDTH: Final = 2100
+"""Of a page of A4, upright."""
+HEIGHT: Final = 2970
 SCALE: Final = 40
-"""Per cent: at this a staff is 7 mm high on a page of 2100 units, 210 mm."""
+"""Pixels of a page, per cent of its units."""
 
 
-def svg_pages(xml: bytes, width: int, height: int) -> tuple[str, ...]:
-    """Pages of some size in tenths of a millimetre."""
-    toolkit = _loaded(xml, {"pageWidth": width * 100 // SCALE, "pageHeight": height * 100 // SCALE})
+def svg_pages(xml: bytes, width: int = WIDTH, height: int = HEIGHT) -> tuple[str, ...]:
+    """Pages of some size, each an SVG document."""
+    toolkit = _loaded(xml, {"pageWidth": width, "pageHeight": height})
     return tuple(toolkit.renderToSVG(page + 1) for page in range(toolkit.getPageCount()))
 
 
-def svg_page(xml: bytes, width: int = 2100) -> str:
+def svg_page(xml: bytes, width: int = WIDTH) -> str:
     """All systems below each other on one page, as high as they need."""
-    options = {"pageWidth": width * 100 // SCALE, "pageHeight": TALLEST, "adjustPageHeight": True}
-    return str(_loaded(xml, options).renderToSVG(1))
+    toolkit = _loaded(xml, {"pageWidth": width, "pageHeight": TALLEST, "adjustPageHeight": True})
+    return str(toolkit.renderToSVG(1))
 
 
 def _loaded(xml: bytes, options: dict[str, Any]) -> Any:
@@ -28,7 +35,7 @@ def _loaded(xml: bytes, options: dict[str, Any]) -> Any:
 
     verovio.enableLog(verovio.LOG_ERROR)
     toolkit: Any = verovio.toolkit()
-    toolkit.setOptions({"footer": "none", "scale": SCALE, **options})
+    toolkit.setOptions({"footer": "none", "scale": SCALE, "xmlIdSeed": 1, **options})
     if not toolkit.loadData(xml.decode()):
-        raise RuntimeError("Verovio cannot read the MusicXML")
+        raise RuntimeError("Verovio cannot read the MusicXML that was written for it")
     return toolkit

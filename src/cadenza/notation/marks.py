@@ -43,6 +43,10 @@ TEMPO_BARS: Final = 4
 
 PEDAL_STEP: Final = DIVISIONS // 4
 """Pedal marks stand on sixteenths."""
+SHORTEST_PEDAL: Final = DIVISIONS // 2
+"""What is held shorter is not written."""
+PEDAL_LIFTED: Final = DIVISIONS // 2
+"""A pedal that is up for less than this is renewed."""
 
 
 def signed_keys(score: Score, begins: Integers) -> list[KeySignature]:
@@ -120,14 +124,20 @@ def tempos(score: Score, begins: Integers) -> list[float | None]:
 
 
 def pedal(score: Score, offset: int, bars: Bars) -> list[tuple[Mark, ...]]:
-    """The pedal marks of each bar, "down" and "up", on sixteenths.
+    """The pedal marks of each bar, "down", "renewed" and "up", on sixteenths.
 
     `offset` are the ticks by which the score is late.
     """
+    marks: list[tuple[int, str]] = []
+    for begin, end in _pedal_spans(score, offset, int(bars.lines[-1])):
+        if marks and begin - marks[-1][0] < PEDAL_LIFTED:
+            marks[-1] = (begin, "renewed")
+        else:
+            marks.append((begin, "down"))
+        marks.append((end, "up"))
     found: list[list[Mark]] = [[] for _ in range(len(bars))]
-    for span in _pedal_spans(score, offset, int(bars.lines[-1])):
-        for time, text, bar in zip(span, ("down", "up"), bars.at(np.array(span)).tolist(), strict=True):
-            found[bar].append(Mark(time - int(bars.lines[bar]), text))
+    for (time, text), bar in zip(marks, bars.at(np.array([time for time, _ in marks], np.int64)).tolist(), strict=True):
+        found[bar].append(Mark(time - int(bars.lines[bar]), text))
     return [tuple(own) for own in found]
 
 
@@ -140,6 +150,6 @@ def _pedal_spans(score: Score, offset: int, end: int) -> list[tuple[int, int]]:
     spans: list[tuple[int, int]] = []
     for begin, until in sorted(zip(*places.T.tolist(), strict=True)):
         first = max(begin, spans[-1][1] if spans else 0)
-        if until > first:
+        if until - first >= SHORTEST_PEDAL:
             spans.append((first, until))
     return spans

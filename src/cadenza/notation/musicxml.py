@@ -74,13 +74,13 @@ def _voice(symbols: Voice, bar: Bar, name: str, stem: str | None) -> Any:
     from music21 import meter, stream
 
     voice = stream.Voice(id=name)
-    for symbol in symbols:
-        voice.insert(symbol.onset / DIVISIONS, _element(symbol, stem))
-    elements = list(voice.notesAndRests)
+    elements = [_element(symbol, stem) for symbol in symbols]
+    for symbol, element in zip(symbols, elements, strict=True):
+        voice.insert(symbol.onset / DIVISIONS, element)
     signature = meter.TimeSignature("{}/{}".format(*bar.metre))
-    begin = (bar.length - 0) and 0.0
-    for element, beams in zip(elements, signature.getBeams(elements, measureStartOffset=begin), strict=True):
-        if beams is not None and element.isNote | element.isChord:
+    padding = max(0.0, signature.barDuration.quarterLength - bar.length / DIVISIONS) if bar.number == 0 else 0.0
+    for element, beams in zip(elements, signature.getBeams(elements, padding), strict=True):
+        if beams and not element.isRest:
             element.beams = beams
     return voice
 
@@ -131,20 +131,20 @@ def _duration(symbol: Symbol) -> Any:
 
 
 def _add_pedal(sheet: Sheet, part: Any) -> None:
-    """Pedal marks below the lower staff."""
+    """Pedal marks below the lower staff: each stretch is a spanner, renewed where the pedal is."""
     from music21 import expressions, spanner, stream
 
-    down: Any = None
+    pedal: Any = None
     for bar, measure in zip(sheet.bars, part.getElementsByClass(stream.Measure), strict=True):
         for mark in bar.pedal:
-            anchor = spanner.SpannerAnchor()
-            measure.insert(mark.onset / DIVISIONS, anchor)
+            place = expressions.PedalBounce() if mark.text == "renewed" else spanner.SpannerAnchor()
+            measure.insert(mark.onset / DIVISIONS, place)
             if mark.text == "down":
-                down = anchor
-            else:
-                pedal = expressions.PedalMark(down, anchor)
-                pedal.pedalForm = expressions.PedalForm.Symbol
+                pedal = expressions.PedalMark()
+                pedal.pedalForm = expressions.PedalForm.SymbolAlt
+                pedal.pedalType = expressions.PedalType.Sustain
                 part.insert(0, pedal)
+            pedal.addSpannedElements(place)
 
 
 def compressed(xml: bytes) -> bytes:

@@ -46,7 +46,9 @@ ON_GRID: Final = DIVISIONS / 96
 SIMPLE: Final = tuple(DIVISIONS * eighths // 8 for eighths in (2, 4, 6, 8, 12, 16, 24, 32))
 """Lengths of notes that are followed by a rest."""
 RESTS: Final = 0.7
-"""What a rest costs in octaves of length: less than this makes a note last to the next onset."""
+"""What a rest costs in octaves of length: notes shorter by less than this last to the next onset."""
+SHORT_RESTS: Final = 1.3
+"""The same of a rest shorter than an eighth."""
 HELD: Final = 1.1
 """The same of a note that is held on over others."""
 FARTHEST: Final = 12
@@ -135,8 +137,8 @@ def _divides(grid: int, pulse: int, *, whole: bool) -> bool:
 
 
 def _by_pulse(times: Floats, lines: Integers) -> list[Floats]:
-    """The times in each pulse, ascending, counted from where it begins."""
-    times = np.sort(times)
+    """The different times in each pulse, ascending, counted from where it begins."""
+    times = np.unique(times)
     pulse = _pulses(times, lines)
     return np.split(times - lines[pulse], np.searchsorted(pulse, np.arange(1, len(lines) - 1)))
 
@@ -192,7 +194,9 @@ def _released(place: int, length: float, following: int) -> int:
     costs = {following: abs(log2(max(length, 1) / (following - place)))}
     for simple in SIMPLE:
         if place + simple < following:
-            costs[place + simple] = abs(log2(max(length, 1) / simple)) + RESTS
+            rest = following - place - simple
+            price = SHORT_RESTS if rest < DIVISIONS // 2 else RESTS
+            costs[place + simple] = abs(log2(max(length, 1) / simple)) + price
     return min(costs, key=costs.__getitem__)
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -23,14 +23,15 @@ from cadenza.notation.bars import Bars
 from cadenza.notation.quantising import Written
 
 UPPER, LOWER = 0, 1
+FOREVER: Final = 1 << 62
 
 BEAM: Final = 16
 """Ways that are kept."""
 TIES: Final = 6.0
 """Cost of a block that begins while its voice still sounds."""
 ALONE: Final = 3.0
-"""Cost of a block in the lower voice while the upper one is silent."""
-CROSSING: Final = 2.0
+"""Cost of a block in the lower voice while the upper one is silent, and before anything else begins."""
+CROSSING: Final = 4.0
 """Cost of a block beyond what the other voice holds."""
 LEAP: Final = 0.03
 """Cost of a semitone from the last block of the voice,"""
@@ -116,9 +117,11 @@ def _divide_pairs(
 def _cheapest(blocks: Sequence[_Block]) -> list[int]:
     """The voice of each block."""
     ways = [_Way(0.0, (_Line(), _Line()))]
-    for _, group in groupby(blocks, key=lambda block: block.begin):
+    onsets = sorted({block.begin for block in blocks})
+    following = dict(pairwise([*onsets, FOREVER]))
+    for onset, group in groupby(blocks, key=lambda block: block.begin):
         together = list(group)
-        ways = _best(way for before in ways for way in _continued(before, together))
+        ways = _best(way for before in ways for way in _continued(before, together, following[onset]))
     chain: list[tuple[int, ...]] = []
     way: _Way | None = ways[0]
     while way:
@@ -136,13 +139,14 @@ def _best(ways: Iterator[_Way]) -> list[_Way]:
     return sorted(cheapest.values(), key=lambda way: way.cost)[:BEAM]
 
 
-def _continued(way: _Way, together: Sequence[_Block]) -> Iterator[_Way]:
+def _continued(way: _Way, together: Sequence[_Block], following: int) -> Iterator[_Way]:
     """A way with the blocks that begin together: the higher ones go to the upper voice."""
     for cut in range(len(together) + 1):
         voices = (UPPER,) * cut + (LOWER,) * (len(together) - cut)
         cost, lines = way.cost, list(way.lines)
         for block, voice in zip(together, voices, strict=True):
-            cost += _cost(block, voice, way.lines, alone=not cut) + TIES * (lines[voice].end > block.begin)
+            alone = not cut and block.end <= following
+            cost += _cost(block, voice, way.lines, alone=alone) + TIES * (lines[voice].end > block.begin)
             lines[voice] = _Line(max(block.end, lines[voice].end), block.pitch)
         yield _Way(cost, (lines[UPPER], lines[LOWER]), voices, way)
 
