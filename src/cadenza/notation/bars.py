@@ -99,10 +99,11 @@ class Bars:
             wholes.append(np.diff(inside, append=end) == pulse)
         return np.concatenate([*begins, self.lines[-1:]]), np.concatenate(wholes)
 
-    def until(self, end: int) -> Bars:
-        """The bars that begin before a time."""
-        many = max(1, int(np.searchsorted(self.lines[:-1], end)))
-        return Bars(self.lines[: many + 1], self.metres[:many], self.pickup)
+    def around(self, first: int, last: int) -> Bars:
+        """The bars that begin before `last`, without the pickup where it is over before `first`."""
+        begin = int(self.pickup and self.lines[1] <= first)
+        end = max(begin + 1, int(np.searchsorted(self.lines[:-1], last)))
+        return Bars(self.lines[begin : end + 1], self.metres[begin:end], self.pickup and not begin)
 
 
 def bars_of(score: Score, until: int) -> Bars:

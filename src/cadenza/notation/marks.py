@@ -25,9 +25,9 @@ Integers = NDArray[np.int64]
 LASTING_KEY: Final = 12
 """Bars that a new key must last to be signed."""
 
-CLEFS: Final = {"G": (57, 84), "F": (36, 64)}
-"""Pitches that are read without effort: A3 to C6 in the treble clef, C2 to E4 in the bass clef."""
-CLEF_CHANGE: Final = 40.0
+CLEFS: Final = {"G": (57, 84), "F": (36, 62)}
+"""Pitches that are read without effort: A3 to C6 in the treble clef, C2 to D4 in the bass clef."""
+CLEF_CHANGE: Final = 24.0
 """What another clef costs, in semitones of notes beyond these."""
 
 LEVELS: Final = {"ppp": 16, "pp": 33, "p": 49, "mp": 64, "mf": 80, "f": 96, "ff": 112, "fff": 126}
@@ -43,7 +43,7 @@ TEMPO_BARS: Final = 4
 
 PEDAL_STEP: Final = DIVISIONS // 4
 """Pedal marks stand on sixteenths."""
-SHORTEST_PEDAL: Final = DIVISIONS // 2
+SHORTEST_PEDAL: Final = DIVISIONS
 """What is held shorter is not written."""
 PEDAL_LIFTED: Final = DIVISIONS // 2
 """A pedal that is up for less than this is renewed."""

@@ -42,6 +42,9 @@ END: Final = 3.5
 EXACT: Final = 0.9
 """Where so many of the ends lie on sixteenths or on twelfths of a quarter, they are what is written."""
 ON_GRID: Final = DIVISIONS / 96
+CLIPPED: Final = 0.1
+"""More notes than these that end less than an eighth before the next onset of their hand are not what is
+written, but how it is articulated."""
 
 SIMPLE: Final = tuple(DIVISIONS * eighths // 8 for eighths in (2, 4, 6, 8, 12, 16, 24, 32))
 """Lengths of notes that are followed by a rest."""
@@ -74,7 +77,7 @@ def quantise(
     Of notes of one pitch that begin together one is left; of two that overlap the first ends early.
     """
     lines, whole = bars.pulses()
-    exact = _share_on_grid(ends) >= EXACT
+    exact = _share_on_grid(ends) >= EXACT and _share_clipped(starts, ends, staves) <= CLIPPED
     notes: list[Written] = []
     for staff in (0, 1):
         own = staves == staff
@@ -94,6 +97,17 @@ def _share_on_grid(times: Floats) -> float:
     """The share of the times on a sixteenth or on a twelfth of a quarter."""
     step = DIVISIONS / 12
     return float(np.mean(np.abs(times - np.rint(times / step) * step) <= ON_GRID))
+
+
+def _share_clipped(starts: Floats, ends: Floats, staves: Integers) -> float:
+    """The share of the notes that end a little before the next onset of their hand."""
+    clipped = 0
+    for staff in (0, 1):
+        onsets = np.unique(starts[staves == staff])
+        own = ends[staves == staff]
+        rests = np.append(onsets, np.inf)[np.searchsorted(onsets, own - ON_GRID)] - own
+        clipped += np.count_nonzero((rests > ON_GRID) & (rests < DIVISIONS / 2 - ON_GRID))
+    return clipped / len(starts)
 
 
 def _one_at_a_time(notes: Iterable[Written], last: int) -> list[Written]:

@@ -21,12 +21,10 @@ from cadenza.notation.sheet import DIVISIONS, Bar, Head, Sheet, Spelling, Staff,
 from cadenza.notation.spelling import Altered, spell, with_accidentals
 from cadenza.notation.voices import separate
 from cadenza.representation.events import grid_report
-from cadenza.score import KeySignature, Score, among
+from cadenza.score import KeySignature, Notes, Score, among
 
-HAND_NAMES: Final = {
-    RIGHT: re.compile(r"\b(right|rechts|rh|upper|treble)\b", re.IGNORECASE),
-    LEFT: re.compile(r"\b(left|links|lh|lower|bass)\b", re.IGNORECASE),
-}
+LEFT_NAME: Final = re.compile(r"\b(left|links|lh|lower)\b", re.IGNORECASE)
+RIGHT_NAME: Final = re.compile(r"\b(right|rechts|rh|upper)\b", re.IGNORECASE)
 """What tracks of hands are called."""
 
 
@@ -52,28 +50,41 @@ def notate(score: Score, *, title: str = "") -> Sheet:
         bars,
         metrical=metrical,
     )
-    bars = bars.until(max(note.end for note in notes))
+    bars = bars.around(notes[0].onset, max(note.end for note in notes))
     return Sheet(tuple(_bars(score, notes, bars, offset)), title)
 
 
 def hands_of(score: Score) -> NDArray[np.int8]:
-    """The hand of each pitched note: by tracks where two are named after hands, else by `split_hands`."""
+    """The hand of each pitched note.
+
+    By tracks where two are named after hands, or where four are voices of one note at a time, of which the
+    upper two go to the right hand; else by `split_hands`.
+    """
     notes = score.pitched_notes
-    tracks = [track for track in score.tracks if len(track.notes)]
-    named = [next((h for h, name in HAND_NAMES.items() if name.search(t.name)), None) for t in tracks]
-    if sorted(map(str, named)) != sorted(map(str, (LEFT, RIGHT))):
+    tracks = [track.notes for track in score.tracks if len(track.notes)]
+    names = [track.name for track in score.tracks if len(track.notes)]
+    left = [LEFT_NAME.search(name) is not None for name in names]
+    right = [RIGHT_NAME.search(name) is not None for name in names]
+    if len(tracks) == 4 and all(map(_one_voice, tracks)):
+        order = sorted(range(4), key=lambda i: float(tracks[i]["pitch"].mean()))
+        left = [i in order[:2] for i in range(4)]
+    elif sorted(zip(left, right, strict=True)) != [(False, True), (True, False)]:
         return split_hands(notes)
-    left = tracks[named.index(LEFT)].notes
-    return np.where(among(notes, left), LEFT, RIGHT).astype(np.int8)
+    of_left = np.concatenate([own for own, is_left in zip(tracks, left, strict=True) if is_left])
+    return np.where(among(notes, of_left), LEFT, RIGHT).astype(np.int8)
+
+
+def _one_voice(notes: Notes) -> bool:
+    """Whether never two notes sound at once."""
+    return bool(np.all(notes["end"][:-1] <= notes["start"][1:]))
 
 
 def _bars(score: Score, notes: Sequence[Written], bars: Bars, offset: int) -> Iterator[Bar]:
     """The bars of written notes; `offset` are the ticks by which the score is late."""
     ticks = np.rint(bars.lines * score.ticks_per_quarter / DIVISIONS).astype(np.int64) + offset
     keys = marks.signed_keys(score, ticks[:-1])
-    local = marks.local_keys(score, ticks[:-1])
     at = bars.at(np.array([note.onset for note in notes], np.int64)).tolist()
-    spelt = dict(zip(notes, spell([note.pitch for note in notes], [local[bar] for bar in at]), strict=True))
+    spelt = dict(zip(notes, spell(notes, [keys[bar] for bar in at]), strict=True))
     staves = [_staff(number, [n for n in notes if n.staff == number], spelt, keys, bars) for number in (0, 1)]
     tempos, dynamics = marks.tempos(score, ticks), marks.dynamics(score, ticks[:-1])
     pedal = marks.pedal(score, offset, bars)
