@@ -36,11 +36,11 @@ MERGED: Final = 4.0
 """What it costs to write two onsets at one place."""
 CHORD: Final = DIVISIONS / 16
 """Onsets closer than this may well be one."""
-END: Final = 3.5
+END: Final = 4.0
 """What an end that is off the grid costs at most."""
 
 EXACT: Final = 0.9
-"""Where so many of the ends lie on sixteenths or on twelfths of a quarter, they are what is written."""
+"""Where so many of the ends lie on eighths or twelfths of a quarter, they are what is written."""
 ON_GRID: Final = DIVISIONS / 96
 CLIPPED: Final = 0.1
 """More notes than these that end less than an eighth before the next onset of their hand are not what is
@@ -70,18 +70,27 @@ class Written:
 
 
 def quantise(
-    starts: Floats, ends: Floats, pitches: Integers, staves: Integers, bars: Bars, *, metrical: bool
+    starts: Floats,
+    ends: Floats,
+    pitches: Integers,
+    staves: Integers,
+    bars: Bars,
+    *,
+    metrical: bool,
+    exact_ends: bool | None = None,
 ) -> list[Written]:
     """Notes in written time, by onset and pitch; times are in divisions.
 
     Of notes of one pitch that begin together one is left; of two that overlap the first ends early.
     """
     lines, whole = bars.pulses()
-    exact = _share_on_grid(ends) >= EXACT and _share_clipped(starts, ends, staves) <= CLIPPED
+    exact = exact_ends
+    if exact is None:
+        exact = _share_on_grid(ends) >= EXACT and _share_clipped(starts, ends, staves) <= CLIPPED
+    deviation = METRICAL if metrical or _share_on_grid(starts) >= EXACT else PLAYED
     notes: list[Written] = []
     for staff in (0, 1):
         own = staves == staff
-        deviation = METRICAL if metrical else PLAYED
         grids = _grids(starts[own], ends[own] if exact else ends[:0], lines, whole, deviation)
         onsets = _on_grid(starts[own], lines, grids)
         if exact:
@@ -94,9 +103,9 @@ def quantise(
 
 
 def _share_on_grid(times: Floats) -> float:
-    """The share of the times on a sixteenth or on a twelfth of a quarter."""
-    step = DIVISIONS / 12
-    return float(np.mean(np.abs(times - np.rint(times / step) * step) <= ON_GRID))
+    """The share of the times on an eighth or on a twelfth of a quarter."""
+    strayed = [np.abs(times - np.rint(times / step) * step) for step in (DIVISIONS / 8, DIVISIONS / 12)]
+    return float(np.mean(np.minimum(*strayed) <= ON_GRID))
 
 
 def _share_clipped(starts: Floats, ends: Floats, staves: Integers) -> float:

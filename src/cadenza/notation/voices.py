@@ -25,7 +25,7 @@ from cadenza.notation.quantising import Written
 UPPER, LOWER = 0, 1
 FOREVER: Final = 1 << 62
 
-BEAM: Final = 16
+BEAM: Final = 8
 """Ways that are kept."""
 TIES: Final = 6.0
 """Cost of a block that begins while its voice still sounds."""

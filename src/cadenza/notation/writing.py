@@ -21,25 +21,35 @@ from cadenza.notation.sheet import DIVISIONS, Bar, Head, Sheet, Spelling, Staff,
 from cadenza.notation.spelling import Altered, spell, with_accidentals
 from cadenza.notation.voices import separate
 from cadenza.representation.events import grid_report
-from cadenza.score import KeySignature, Notes, Score, among
+from cadenza.score import KeySignature, Notes, Score, among, note_array
 
 LEFT_NAME: Final = re.compile(r"\b(left|links|lh|lower)\b", re.IGNORECASE)
 RIGHT_NAME: Final = re.compile(r"\b(right|rechts|rh|upper)\b", re.IGNORECASE)
 """What tracks of hands are called."""
+FEWEST_FOR_OFFSET: Final = 32
+"""Fewer notes do not tell that all of them are late from that they are syncopated."""
 
 
-def notate(score: Score, *, title: str = "") -> Sheet:
+def notate(score: Score, *, title: str = "", exact_ends: bool | None = None) -> Sheet:
     """A score as a pianist would read it: on two staves, in bars of the score's own time signatures.
 
-    A free performance, played without a click, should first be put on beats (`metre.with_metre`). Drums are
-    left out. Raises CadenzaError where there is no other note, or a metre that cannot be written.
+    A free performance, played without a click, should first be put on beats (`metre.with_metre`). Notes end
+    where they do in the score (`exact_ends`), or where players who let go early and late would have them
+    written; by default the ends of the whole piece tell which. Drums are left out.
+
+    Law: of a metrical score whose notes lie on 32nds, or on thirds or sixths of a quarter, of each quarter and
+    hand on one of these, each note comes back from `Sheet.sounding` with its onset and pitch, and with
+    `exact_ends` with its length. Lost are one of two notes of a pitch that begin together, and how long a
+    note lasts after its key is struck again.
+
+    Raises CadenzaError where there is no note but drums, or a metre that cannot be written.
     """
     played = score.pitched_notes
     if not len(played):
         raise CadenzaError("there is no note in it that could be written down")
     report = grid_report(score)
     metrical = report.grid == "metrical"
-    offset = report.offset if metrical else 0
+    offset = report.offset if metrical and len(played) >= FEWEST_FOR_OFFSET else 0
     per_tick = DIVISIONS / score.ticks_per_quarter
     bars = bars_of(score, int(played["end"].max()) - offset + score.ticks_per_quarter)
     notes = quantise(
@@ -49,6 +59,7 @@ def notate(score: Score, *, title: str = "") -> Sheet:
         np.where(hands_of(score) == RIGHT, 0, 1),
         bars,
         metrical=metrical,
+        exact_ends=exact_ends,
     )
     bars = bars.around(notes[0].onset, max(note.end for note in notes))
     return Sheet(tuple(_bars(score, notes, bars, offset)), title)
@@ -57,21 +68,19 @@ def notate(score: Score, *, title: str = "") -> Sheet:
 def hands_of(score: Score) -> NDArray[np.int8]:
     """The hand of each pitched note.
 
-    By tracks where two are named after hands, or where four are voices of one note at a time, of which the
-    upper two go to the right hand; else by `split_hands`.
+    By tracks where all are named after hands, or where four are voices of one note at a time, of which the
+    lower two go to the left hand; else by `split_hands`.
     """
-    notes = score.pitched_notes
-    tracks = [track.notes for track in score.tracks if len(track.notes)]
-    names = [track.name for track in score.tracks if len(track.notes)]
-    left = [LEFT_NAME.search(name) is not None for name in names]
-    right = [RIGHT_NAME.search(name) is not None for name in names]
-    if len(tracks) == 4 and all(map(_one_voice, tracks)):
-        order = sorted(range(4), key=lambda i: float(tracks[i]["pitch"].mean()))
-        left = [i in order[:2] for i in range(4)]
-    elif sorted(zip(left, right, strict=True)) != [(False, True), (True, False)]:
-        return split_hands(notes)
-    of_left = np.concatenate([own for own, is_left in zip(tracks, left, strict=True) if is_left])
-    return np.where(among(notes, of_left), LEFT, RIGHT).astype(np.int8)
+    tracks = [track for track in score.tracks if len(track.notes)]
+    left = [LEFT_NAME.search(track.name) is not None for track in tracks]
+    right = [RIGHT_NAME.search(track.name) is not None for track in tracks]
+    if len(tracks) == 4 and all(_one_voice(track.notes) for track in tracks):
+        low = sorted(range(4), key=lambda i: float(tracks[i].notes["pitch"].mean()))[:2]
+        left = [i in low for i in range(4)]
+    elif any(is_left == is_right for is_left, is_right in zip(left, right, strict=True)):
+        return split_hands(score.pitched_notes)
+    of_left = [note_array([]), *(track.notes for track, own in zip(tracks, left, strict=True) if own)]
+    return np.where(among(score.pitched_notes, np.concatenate(of_left)), LEFT, RIGHT).astype(np.int8)
 
 
 def _one_voice(notes: Notes) -> bool:
