@@ -138,7 +138,9 @@ def hand_rows(draw: st.DrawFn, bar: int, pulse: int, bars: int, lowest: int) -> 
 @st.composite
 def scores(draw: st.DrawFn) -> Score:
     """Metrical scores of one to three bars and two hands, perhaps with a pickup."""
-    numerator, denominator = draw(st.sampled_from([(4, 4), (3, 4), (2, 4), (6, 8), (9, 8), (5, 4), (2, 2), (3, 8)]))
+    numerator, denominator = draw(
+        st.sampled_from([(4, 4), (3, 4), (2, 4), (6, 8), (9, 8), (5, 4), (2, 2), (3, 8)])
+    )
     bar, pulse = 1920 * numerator // denominator, min(480, 1920 // denominator)
     bars = draw(st.integers(1, 3))
     right = draw(hand_rows(bar, pulse, bars, 64))
@@ -179,7 +181,12 @@ def played(seed: int, metre: tuple[int, int] = (4, 4), notes: int = 60) -> Score
     rng = np.random.default_rng(seed)
     starts = np.sort(rng.integers(0, 12 * QUARTER, notes))
     rows = [
-        (int(rng.integers(21, 109)), start, start + int(rng.integers(1, 3 * QUARTER)), int(rng.integers(1, 128)))
+        (
+            int(rng.integers(21, 109)),
+            start,
+            start + int(rng.integers(1, 3 * QUARTER)),
+            int(rng.integers(1, 128)),
+        )
         for start in starts.tolist()
     ]
     times = np.sort(rng.integers(0, 14 * QUARTER, 8)).tolist()
@@ -319,7 +326,11 @@ def test_a_pickup_is_bar_0() -> None:
     ]
     xml = musicxml(sheet).decode()
     assert re.findall("<beats>(.)</beats>", xml) == ["3"]
-    assert re.findall(r'<measure number="(.)" implicit="(\w+)"', xml) == [("0", "yes"), ("1", "no"), ("2", "no")]
+    assert re.findall(r'<measure number="(.)" implicit="(\w+)"', xml) == [
+        ("0", "yes"),
+        ("1", "no"),
+        ("2", "no"),
+    ]
 
 
 def test_a_pickup_is_beamed_and_cut_from_the_end_of_its_bar() -> None:
@@ -330,7 +341,9 @@ def test_a_pickup_is_beamed_and_cut_from_the_end_of_its_bar() -> None:
 
 def test_metres_change_where_the_score_says() -> None:
     score = melody("72 " * 11)
-    score = replace(score, time_signatures=(TimeSignature(0, 4, 4), TimeSignature(1920, 3, 4), TimeSignature(3360, 4, 4)))
+    score = replace(
+        score, time_signatures=(TimeSignature(0, 4, 4), TimeSignature(1920, 3, 4), TimeSignature(3360, 4, 4))
+    )
     bars = notate(score).bars
     assert [bar.metre for bar in bars] == [(4, 4), (3, 4), (4, 4)]
     assert [bar.length for bar in bars] == [1920, 1440, 1920]
@@ -386,7 +399,8 @@ def test_four_voices_are_two_on_each_staff() -> None:
     score = Score(480, tuple(Track.named(f"Voice {i}", notes) for i, notes in enumerate(tracks)))
     (bar,) = notate(score).bars
     pitches = [
-        sorted(head.spelling.pitch for voice in staff.voices for head in voice[0].heads) for staff in bar.staves
+        sorted(head.spelling.pitch for voice in staff.voices for head in voice[0].heads)
+        for staff in bar.staves
     ]
     assert pitches == [[67, 72], [50, 62]]
 
@@ -451,7 +465,11 @@ def test_accidentals_hold_to_the_end_of_the_bar_and_are_taken_back_after_it() ->
 def test_a_tied_note_needs_no_second_accidental() -> None:
     first, second = notate(melody("66 66", 1440, key=0)).bars
     heads = [symbol.heads[0] for bar in (first, second) for symbol in bar.staves[0].voices[0] if symbol.heads]
-    assert [(head.continues, head.accidental) for head in heads] == [(False, True), (False, False), (True, False)]
+    assert [(head.continues, head.accidental) for head in heads] == [
+        (False, True),
+        (False, False),
+        (True, False),
+    ]
 
 
 # --- Marks --------------------------------------------------------------------------------------------------
@@ -482,7 +500,14 @@ def test_a_pedal_that_is_renewed() -> None:
     def press(tick: int, value: int) -> Event:
         return Event(tick, bytes([0xB0, SUSTAIN, value]))
 
-    presses = [press(0, 127), press(950, 0), press(970, 127), press(1900, 0), press(2000, 127), press(2100, 0)]
+    presses = [
+        press(0, 127),
+        press(950, 0),
+        press(970, 127),
+        press(1900, 0),
+        press(2000, 127),
+        press(2100, 0),
+    ]
     rows = [(72, i * 480, i * 480 + 480, 80) for i in range(8)]
     first, second = notate(Score.from_notes(rows, events=presses)).bars
     assert [(mark.onset, mark.text) for mark in first.pedal] == [(0, "down"), (960, "renewed")]

@@ -36,7 +36,9 @@ class Engraving:
     """An SVG document a page."""
 
 
-def engrave(score: Score, *, title: str = "", page_width: int = WIDTH, page_height: int = HEIGHT) -> Engraving:
+def engrave(
+    score: Score, *, title: str = "", page_width: int = WIDTH, page_height: int = HEIGHT
+) -> Engraving:
     """A score as MusicXML and as pages, whose sizes are in tenths of a millimetre (100 to 60,000).
 
     Raises CadenzaError where the extra `notation` is not installed, and as `notate` does.

@@ -136,7 +136,9 @@ def pedal(score: Score, offset: int, bars: Bars) -> list[tuple[Mark, ...]]:
             marks.append((begin, "down"))
         marks.append((end, "up"))
     found: list[list[Mark]] = [[] for _ in range(len(bars))]
-    for (time, text), bar in zip(marks, bars.at(np.array([time for time, _ in marks], np.int64)).tolist(), strict=True):
+    for (time, text), bar in zip(
+        marks, bars.at(np.array([time for time, _ in marks], np.int64)).tolist(), strict=True
+    ):
         found[bar].append(Mark(time - int(bars.lines[bar]), text))
     return [tuple(own) for own in found]
 

@@ -78,7 +78,9 @@ def _voice(symbols: Voice, bar: Bar, name: str, stem: str | None) -> Any:
     for symbol, element in zip(symbols, elements, strict=True):
         voice.insert(symbol.onset / DIVISIONS, element)
     signature = meter.TimeSignature("{}/{}".format(*bar.metre))
-    padding = max(0.0, signature.barDuration.quarterLength - bar.length / DIVISIONS) if bar.number == 0 else 0.0
+    padding = (
+        max(0.0, signature.barDuration.quarterLength - bar.length / DIVISIONS) if bar.number == 0 else 0.0
+    )
     for element, beams in zip(elements, signature.getBeams(elements, padding), strict=True):
         if beams and not element.isRest:
             element.beams = beams

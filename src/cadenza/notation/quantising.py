@@ -203,7 +203,9 @@ def _likely_ends(onsets: Integers, lengths: Floats, pitches: Integers, bars: Bar
     held_until = 0
     for i, place in enumerate(places.tolist()):
         chord = np.flatnonzero(onsets == place)
-        later = places[i + 1 : i + 1 + FARTHEST].tolist() or [int(bars.lines[bars.at(places[i : i + 1])[0] + 1])]
+        later = places[i + 1 : i + 1 + FARTHEST].tolist() or [
+            int(bars.lines[bars.at(places[i : i + 1])[0] + 1])
+        ]
         ends[chord] = _released(place, float(np.median(lengths[chord])), later[0])
         outer = chord[(pitches[chord].argmin() if staff else pitches[chord].argmax())]
         if held_until <= place:

@@ -152,7 +152,9 @@ class Sheet:
             for place, symbol in _symbols(bar):
                 for head in symbol.heads:
                     slot = (*place, head.spelling)
-                    note = held.pop(slot, None) or Sounding(bar.begin + symbol.onset, 0, head.spelling, *place)
+                    note = held.pop(slot, None) or Sounding(
+                        bar.begin + symbol.onset, 0, head.spelling, *place
+                    )
                     note = note._replace(length=note.length + symbol.length)
                     if head.tied:
                         held[slot] = note

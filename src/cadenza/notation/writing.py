@@ -173,9 +173,7 @@ def _symbol(
     """A note value as a symbol that begins at a time, with what sounds in it."""
     end = at + piece.value.length
     heads = [Head(spelt[note], note.end > end, note.onset < at) for note in chord]
-    return Symbol(
-        at - bar, end - at, piece.value, tuple(heads), piece.tuplet_begins, piece.tuplet_ends
-    )
+    return Symbol(at - bar, end - at, piece.value, tuple(heads), piece.tuplet_begins, piece.tuplet_ends)
 
 
 def _hidden_rests(voice: Voice) -> Voice:
