@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
@@ -66,8 +67,5 @@ def write_notation(score: Score, path: str | os.PathLike[str], *, title: str = "
 
 def check_installed() -> None:
     """Raises CadenzaError where what sheet music needs is not installed."""
-    try:
-        import music21 as _
-        import verovio as _
-    except ModuleNotFoundError as error:
-        raise CadenzaError("sheet music needs an extra: pip install 'cadenza[notation]'") from error
+    if not (find_spec("music21") and find_spec("verovio")):
+        raise CadenzaError("sheet music needs an extra: pip install 'cadenza[notation]'")

@@ -93,10 +93,9 @@ class Bars:
         wholes: list[NDArray[np.bool_]] = []
         for bar, (begin, end) in enumerate(pairwise(self.lines.tolist())):
             pulse = self.metres[bar].pulse
-            inside = np.arange(begin - self.padding(bar), end, pulse)
-            inside = np.maximum(inside[inside > begin - pulse], begin)
-            begins.append(inside)
-            wholes.append(np.diff(inside, append=end) == pulse)
+            pulses = np.array(range(begin - self.padding(bar), end, pulse), np.int64)
+            begins.append(np.maximum(pulses[pulses > begin - pulse], begin))
+            wholes.append(np.diff(begins[-1], append=end) == pulse)
         return np.concatenate([*begins, self.lines[-1:]]), np.concatenate(wholes)
 
     def around(self, first: int, last: int) -> Bars:

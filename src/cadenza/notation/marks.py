@@ -7,7 +7,6 @@ has a price, so that a mark stands only where what it says lasts.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import pairwise
 from typing import Final
 
@@ -57,13 +56,12 @@ def signed_keys(score: Score, begins: Integers) -> list[KeySignature]:
     """
     given = sorted(score.key_signatures, key=lambda key: key.tick)
     if any(key.sharps or key.minor for key in given):
-        at = np.searchsorted([key.tick for key in given], begins, side="right") - 1
-        return [given[max(i, 0)] for i in at.tolist()]
+        return _in_force(given, begins)
     whole = estimate_key(score)
     current = whole.signature if whole else KeySignature(0, 0)
-    local = local_keys(score, begins)
-    signed: list[KeySignature] = []
+    local = _in_force(estimate_keys(score), begins)
     changes = [i for i, key in enumerate(local) if i == 0 or key != local[i - 1]]
+    signed: list[KeySignature] = []
     for first, last in pairwise([*changes, len(local)]):
         if last - first >= LASTING_KEY:
             current = local[first]
@@ -71,11 +69,10 @@ def signed_keys(score: Score, begins: Integers) -> list[KeySignature]:
     return signed
 
 
-def local_keys(score: Score, begins: Integers) -> list[KeySignature]:
-    """The key that the notes of each bar and its neighbours suggest."""
-    keys = estimate_keys(score)
+def _in_force(keys: Sequence[KeySignature], begins: Integers) -> list[KeySignature]:
+    """The key of each bar; the first counts from the beginning on."""
     at = np.searchsorted([key.tick for key in keys], begins, side="right") - 1
-    return [replace(keys[max(i, 0)], tick=0) for i in at.tolist()]
+    return [keys[max(i, 0)] for i in at.tolist()]
 
 
 def clefs(notes: Sequence[Written], bars: Bars, usual: str) -> list[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import zipfile
 from typing import Any, Final
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 from cadenza.notation.sheet import DIVISIONS, Bar, Head, Sheet, Symbol, Voice
 
@@ -24,7 +24,7 @@ def musicxml(sheet: Sheet) -> bytes:
     from music21.musicxml.m21ToXml import ScoreExporter
 
     root = ScoreExporter(_score(sheet), makeNotation=False).parse()
-    return ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
+    return ET.tostring(root, encoding="utf-8", xml_declaration=True)
 
 
 def _score(sheet: Sheet) -> Any:

@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import log2
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,13 +29,13 @@ Integers = NDArray[np.int64]
 
 GRIDS: Final = {1: 0.0, 2: 0.5, 4: 1.0, 3: 2.0, 8: 3.0, 6: 3.5, 16: 5.0, 5: 6.0, 12: 8.0}
 """Parts of a pulse, and what it costs in nats to use them."""
-METRICAL: Final = 0.02
-PLAYED: Final = 0.06
-"""Standard deviation of onsets from where they are written, in quarters: of metrical pieces and others."""
+METRICAL, PLAYED = 0.02, 0.06
+"""Least and largest standard deviation of onsets from where they are written, in quarters. The larger it is,
+the more the grids cost."""
 MERGED: Final = 4.0
-"""What it costs to write two onsets at one place."""
-CHORD: Final = DIVISIONS / 16
-"""Onsets closer than this may well be one."""
+"""What it costs to write two onsets at one place, which are further apart than"""
+CHORD: Final = 3.0
+"""so many standard deviations."""
 END: Final = 4.0
 """What an end that is off the grid costs at most."""
 
@@ -76,18 +76,17 @@ def quantise(
     staves: Integers,
     bars: Bars,
     *,
-    metrical: bool,
     exact_ends: bool | None = None,
 ) -> list[Written]:
     """Notes in written time, by onset and pitch; times are in divisions.
 
-    Of notes of one pitch that begin together one is left; of two that overlap the first ends early.
+    Of a hand's notes of one pitch that begin together one is left; of two that overlap the first ends early.
     """
     lines, whole = bars.pulses()
     exact = exact_ends
     if exact is None:
         exact = _share_on_grid(ends) >= EXACT and _share_clipped(starts, ends, staves) <= CLIPPED
-    deviation = METRICAL if metrical or _share_on_grid(starts) >= EXACT else PLAYED
+    deviation = _deviation(starts)
     notes: list[Written] = []
     for staff in (0, 1):
         own = staves == staff
@@ -96,10 +95,20 @@ def quantise(
         if exact:
             until = _on_grid(ends[own], lines, grids)
         else:
-            until = _likely_ends(onsets, ends[own] - starts[own], pitches[own], bars, staff)
+            likely = _likely_ends(onsets, ends[own] - starts[own], pitches[own], bars, staff)
+            until = _on_grid(likely.astype(np.float64), lines, grids)
+        until = np.maximum(until, onsets + _steps(onsets, lines, grids))
         columns = (onsets.tolist(), until.tolist(), pitches[own].tolist())
         notes += [Written(*row, staff) for row in zip(*columns, strict=True)]
     return _one_at_a_time(notes, int(lines[-1]))
+
+
+def _deviation(starts: Floats) -> float:
+    """How far, in quarters, onsets stray from where they would be written."""
+    if _share_on_grid(starts) >= EXACT:
+        return METRICAL
+    strayed = np.minimum(*(np.abs(starts - np.rint(starts / s) * s) for s in (DIVISIONS / 4, DIVISIONS / 3)))
+    return float(np.clip(2 * strayed.mean() / DIVISIONS, METRICAL, PLAYED))
 
 
 def _share_on_grid(times: Floats) -> float:
@@ -120,17 +129,17 @@ def _share_clipped(starts: Floats, ends: Floats, staves: Integers) -> float:
 
 
 def _one_at_a_time(notes: Iterable[Written], last: int) -> list[Written]:
-    """One note at a time on each key, each of some length, none beyond the last bar."""
-    by_key: dict[int, dict[int, Written]] = {}
+    """One note at a time on each key of a hand, none beyond the last bar."""
+    by_key: dict[tuple[int, int], dict[int, Written]] = {}
     for note in notes:
-        others = by_key.setdefault(note.pitch, {})
+        others = by_key.setdefault((note.staff, note.pitch), {})
         if note.onset not in others or note.end > others[note.onset].end:
             others[note.onset] = note
     kept: list[Written] = []
     for others in by_key.values():
         onsets = sorted(others)
         for onset, later in pairwise([*onsets, last]):
-            end = min(max(others[onset].end, onset + SHORTEST), later)
+            end = min(others[onset].end, later)
             if end > onset:
                 kept.append(replace(others[onset], end=end))
     return sorted(kept, key=lambda note: (note.onset, note.pitch))
@@ -166,13 +175,13 @@ def _by_pulse(times: Floats, lines: Integers) -> list[Floats]:
     return np.split(times - lines[pulse], np.searchsorted(pulse, np.arange(1, len(lines) - 1)))
 
 
-def _pulses(times: Floats, lines: Integers) -> Integers:
+def _pulses(times: NDArray[Any], lines: Integers) -> Integers:
     return np.clip(np.searchsorted(lines, times, side="right") - 1, 0, len(lines) - 2)
 
 
 def _best_grid(onsets: Floats, ends: Floats, pulse: int, able: list[int], deviation: float) -> int:
     """Of the grids of a pulse the one that explains the onsets and the ends in it best."""
-    apart = 1 + int(np.count_nonzero(np.diff(onsets) > CHORD))
+    apart = 1 + int(np.count_nonzero(np.diff(onsets) > CHORD * deviation * DIVISIONS))
 
     def strayed(times: Floats, grid: int) -> Floats:
         step = pulse / grid
@@ -181,16 +190,22 @@ def _best_grid(onsets: Floats, ends: Floats, pulse: int, able: list[int], deviat
     def cost(grid: int) -> float:
         merged = max(0, apart - len(np.unique(np.rint(onsets * grid / pulse)))) if len(onsets) else 0
         late = np.minimum(strayed(ends, grid), END).sum()
-        return float(strayed(onsets, grid).sum() + late) + GRIDS[grid] + MERGED * merged
+        price = GRIDS[grid] * deviation / METRICAL + MERGED * merged
+        return float(strayed(onsets, grid).sum() + late) + price
 
     return min(able, key=cost)
 
 
 def _on_grid(times: Floats, lines: Integers, grids: Integers) -> Integers:
     """Times moved to the nearest places of the grids of their pulses."""
-    pulse = _pulses(times, lines)
-    steps = np.diff(lines)[pulse] / grids[pulse]
-    return lines[pulse] + np.rint(np.rint((times - lines[pulse]) / steps) * steps).astype(np.int64)
+    begins = lines[_pulses(times, lines)]
+    steps = _steps(times, lines, grids)
+    return begins + np.rint((times - begins) / steps).astype(np.int64) * steps
+
+
+def _steps(times: NDArray[Any], lines: Integers, grids: Integers) -> Integers:
+    """The divisions from place to place on the grids of the pulses that times lie in."""
+    return (np.diff(lines) // grids)[_pulses(times, lines)]
 
 
 # --- Ends of played notes -----------------------------------------------------------------------------------

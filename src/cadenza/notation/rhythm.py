@@ -127,7 +127,10 @@ def _plain(begin: int, end: int, rest: bool, metre: Metre) -> Iterator[Piece]:
     if value.length == end - begin and (not beats or _may_cross(begin, end, beats, rest, metre)):
         yield Piece(begin, value)
         return
-    cut = beats[-1] if metre.rank(begin) <= strongest else beats[0]
+    cut = beats[0]
+    if metre.rank(begin) <= strongest:
+        fits = begin + value.length
+        cut = fits if not (rest or metre.compound) and fits % DIVISIONS == 0 else beats[-1]
     yield from _plain(begin, cut, rest, metre)
     yield from _plain(cut, end, rest, metre)
 

@@ -58,7 +58,7 @@ def spell(notes: Sequence[Written], keys: Sequence[KeySignature]) -> list[Spelli
 
 
 def _rising(notes: Sequence[Written]) -> Iterator[tuple[int, int]]:
-    """Notes that rise by semitones from one onset of their staff to the one after the next: it, and the next."""
+    """Notes between two of their staff's onsets that rise by semitones: each, and the note above it."""
     for staff in (0, 1):
         own = [(i, note) for i, note in enumerate(notes) if note.staff == staff]
         chords = [

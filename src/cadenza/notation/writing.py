@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from cadenza.errors import CadenzaError
 from cadenza.hands import LEFT, RIGHT, split_hands
 from cadenza.notation import marks
-from cadenza.notation.bars import Bars, Metre, bars_of
+from cadenza.notation.bars import Bars, bars_of
 from cadenza.notation.quantising import Written, quantise
 from cadenza.notation.rhythm import Piece, pieces
 from cadenza.notation.sheet import DIVISIONS, Bar, Head, Sheet, Spelling, Staff, Symbol, Voice
@@ -37,10 +37,10 @@ def notate(score: Score, *, title: str = "", exact_ends: bool | None = None) -> 
     where they do in the score (`exact_ends`), or where players who let go early and late would have them
     written; by default the ends of the whole piece tell which. Drums are left out.
 
-    Law: of a metrical score whose notes lie on 32nds, or on thirds or sixths of a quarter, of each quarter and
-    hand on one of these, each note comes back from `Sheet.sounding` with its onset and pitch, and with
-    `exact_ends` with its length. Lost are one of two notes of a pitch that begin together, and how long a
-    note lasts after its key is struck again.
+    Law: of a metrical score whose notes lie on 32nds, or on thirds or sixths of a quarter, those of a hand and
+    quarter on one of these, each comes back from `Sheet.sounding` with its onset and pitch, and its length
+    with `exact_ends`. Lost are one of two notes of a hand that begin together on a key, and how long a note
+    lasts after its key is struck again.
 
     Raises CadenzaError where there is no note but drums, or a metre that cannot be written.
     """
@@ -58,7 +58,6 @@ def notate(score: Score, *, title: str = "", exact_ends: bool | None = None) -> 
         played["pitch"].astype(np.int64),
         np.where(hands_of(score) == RIGHT, 0, 1),
         bars,
-        metrical=metrical,
         exact_ends=exact_ends,
     )
     bars = bars.around(notes[0].onset, max(note.end for note in notes))
@@ -126,8 +125,7 @@ def _staff(
     staff: list[Staff] = []
     altered: Altered = {}
     for i, clef in enumerate(marks.clefs(notes, bars, "F" if number else "G")):
-        begin, end, padding = int(bars.lines[i]), int(bars.lines[i + 1]), bars.padding(i)
-        upper, lower = (_voice(own[i], begin, end, padding, bars.metres[i], spelt) for own in inside)
+        upper, lower = (_voice(own[i], bars, i, spelt) for own in inside)
         voices = (upper, _hidden_rests(lower)) if inside[1][i] else (upper,)
         voices, altered = with_accidentals(voices, keys[i], altered)
         staff.append(Staff(clef, voices))
@@ -145,35 +143,28 @@ def _by_bar(notes: Sequence[Written], bars: Bars) -> list[list[Written]]:
     return inside
 
 
-def _voice(
-    notes: Sequence[Written],
-    begin: int,
-    end: int,
-    padding: int,
-    metre: Metre,
-    spelt: Mapping[Written, Spelling],
-) -> Voice:
+def _voice(notes: Sequence[Written], bars: Bars, bar: int, spelt: Mapping[Written, Spelling]) -> Voice:
     """The symbols of a voice in a bar; what sounds between two changes is a chord, tied where it goes on."""
+    begin, end = bars.lines[bar : bar + 2].tolist()
     if not notes:
         return (Symbol(0, end - begin, None),)
     edges = {time for note in notes for time in (note.onset, note.end) if begin < time < end}
     edges = [begin, *sorted(edges), end]
     chords = [[note for note in notes if note.onset <= edge < note.end] for edge in edges[:-1]]
-    places = [edge - begin + padding for edge in edges]
+    origin = begin - bars.padding(bar)
+    written = pieces([edge - origin for edge in edges], [not chord for chord in chords], bars.metres[bar])
     return tuple(
-        _symbol(piece, piece.begin - padding + begin, chord, begin, spelt)
-        for own, chord in zip(pieces(places, [not chord for chord in chords], metre), chords, strict=True)
+        _symbol(piece, origin, begin, [(note, spelt[note]) for note in chord])
+        for own, chord in zip(written, chords, strict=True)
         for piece in own
     )
 
 
-def _symbol(
-    piece: Piece, at: int, chord: Sequence[Written], bar: int, spelt: Mapping[Written, Spelling]
-) -> Symbol:
-    """A note value as a symbol that begins at a time, with what sounds in it."""
-    end = at + piece.value.length
-    heads = [Head(spelt[note], note.end > end, note.onset < at) for note in chord]
-    return Symbol(at - bar, end - at, piece.value, tuple(heads), piece.tuplet_begins, piece.tuplet_ends)
+def _symbol(piece: Piece, origin: int, bar: int, chord: Sequence[tuple[Written, Spelling]]) -> Symbol:
+    """A note value, counted from an origin, as a symbol of a bar, with what sounds in it."""
+    begin, end = origin + piece.begin, origin + piece.end
+    heads = tuple(Head(spelling, note.end > end, note.onset < begin) for note, spelling in chord)
+    return Symbol(begin - bar, end - begin, piece.value, heads, piece.tuplet_begins, piece.tuplet_ends)
 
 
 def _hidden_rests(voice: Voice) -> Voice:
