@@ -1,6 +1,6 @@
 """Is sheet music written as its editors wrote it? Scores of music21's corpus, heard as MIDI and written anew.
 
-Protocol. Piano pieces: nine scores on two staves (Joplin, Chopin, Clara Schumann, C. P. E. Bach, Mozart);
+Protocol. Piano pieces: eight scores on two staves (Joplin, Chopin, Clara Schumann, C. P. E. Bach, Mozart);
 chorales: every twelfth of Bach's, in four parts; chamber music: a movement each by Mozart, Haydn and
 Beethoven, and two songs. `cadenza.notation.writing.notate` gets onsets, ends and pitches of the notes on one
 track, and the metre; grace notes are left out, tied notes are one. A note of the score is right in a respect
@@ -192,12 +192,15 @@ def nearest(notes: Sequence[Note], others: Sequence[Note]) -> Iterable[tuple[Not
     for other in others:
         by_pitch[other.pitch].append(other)
     for note in notes:
-        yield note, min(
-            by_pitch[note.pitch],
-            key=lambda other, note=note: (
-                abs(other.onset - note.onset),
-                other.staff != note.staff,
-                abs(other.length - note.length),
+        yield (
+            note,
+            min(
+                by_pitch[note.pitch],
+                key=lambda other, note=note: (
+                    abs(other.onset - note.onset),
+                    other.staff != note.staff,
+                    abs(other.length - note.length),
+                ),
             ),
         )
 

@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from cadenza.expression import DYNAMICS
 from cadenza.harmony import best_path, estimate_key, estimate_keys
 from cadenza.notation.bars import Bars
 from cadenza.notation.quantising import Written
@@ -29,8 +30,6 @@ CLEFS: Final = {"G": (57, 84), "F": (36, 62)}
 CLEF_CHANGE: Final = 24.0
 """What another clef costs, in semitones of notes beyond these."""
 
-LEVELS: Final = {"ppp": 16, "pp": 33, "p": 49, "mp": 64, "mf": 80, "f": 96, "ff": 112, "fff": 126}
-"""Velocities of dynamic marks."""
 SPREAD: Final = 8.0
 """Standard deviation of a bar's velocity from that of its mark."""
 DYNAMICS_CHANGE: Final = 6.0
@@ -94,12 +93,12 @@ def dynamics(score: Score, begins: Integers) -> list[tuple[Mark, ...]]:
     at = np.clip(np.searchsorted(begins, notes["start"], side="right") - 1, 0, None)
     count = np.bincount(at, minlength=len(begins))
     velocity = np.bincount(at, notes["velocity"].astype(float), len(begins)) / np.maximum(count, 1)
-    levels = np.array(list(LEVELS.values()))
+    levels = np.array(list(DYNAMICS.values()))
     costs = ((velocity[:, None] - levels) / SPREAD) ** 2 / 2 * (count > 0)[:, None]
     path = best_path(-costs, np.full(len(costs), DYNAMICS_CHANGE))
-    names = list(LEVELS)
+    names = list(DYNAMICS)
     new = np.diff(path, prepend=-1) != 0
-    return [(Mark(0, names[level]),) if begins else () for level, begins in zip(path, new, strict=True)]
+    return [(Mark(0, names[level]),) if begun else () for level, begun in zip(path, new, strict=True)]
 
 
 def tempos(score: Score, begins: Integers) -> list[float | None]:
@@ -132,10 +131,9 @@ def pedal(score: Score, offset: int, bars: Bars) -> list[tuple[Mark, ...]]:
         else:
             marks.append((begin, "down"))
         marks.append((end, "up"))
+    at = bars.at(np.array([time for time, _ in marks], np.int64)).tolist()
     found: list[list[Mark]] = [[] for _ in range(len(bars))]
-    for (time, text), bar in zip(
-        marks, bars.at(np.array([time for time, _ in marks], np.int64)).tolist(), strict=True
-    ):
+    for (time, text), bar in zip(marks, at, strict=True):
         found[bar].append(Mark(time - int(bars.lines[bar]), text))
     return [tuple(own) for own in found]
 

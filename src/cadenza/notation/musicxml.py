@@ -71,6 +71,7 @@ def _measure(bar: Bar, before: Bar | None, number: int) -> Any:
 
 
 def _voice(symbols: Voice, bar: Bar, name: str, stem: str | None) -> Any:
+    """A voice of a bar with its beams; those of a pickup are those of the end of a bar."""
     from music21 import meter, stream
 
     voice = stream.Voice(id=name)
@@ -78,9 +79,7 @@ def _voice(symbols: Voice, bar: Bar, name: str, stem: str | None) -> Any:
     for symbol, element in zip(symbols, elements, strict=True):
         voice.insert(symbol.onset / DIVISIONS, element)
     signature = meter.TimeSignature("{}/{}".format(*bar.metre))
-    padding = (
-        max(0.0, signature.barDuration.quarterLength - bar.length / DIVISIONS) if bar.number == 0 else 0.0
-    )
+    padding = 0.0 if bar.number else signature.barDuration.quarterLength - bar.length / DIVISIONS
     for element, beams in zip(elements, signature.getBeams(elements, padding), strict=True):
         if beams and not element.isRest:
             element.beams = beams
@@ -104,6 +103,7 @@ def _element(symbol: Symbol, stem: str | None) -> Any:
 
 
 def _note(head: Head) -> Any:
+    """One note, with its accidental and its tie."""
     from music21 import note, pitch, tie
 
     letter, alteration, octave = head.spelling
@@ -119,6 +119,7 @@ def _note(head: Head) -> Any:
 
 
 def _duration(symbol: Symbol) -> Any:
+    """The length of a symbol as its note value."""
     from music21 import duration
 
     if symbol.value is None:

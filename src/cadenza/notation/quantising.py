@@ -14,9 +14,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
 from math import log2
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,7 @@ from cadenza.notation.sheet import DIVISIONS, SHORTEST
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
+Times = Floats | Integers
 
 GRIDS: Final = {1: 0.0, 2: 0.5, 4: 1.0, 3: 2.0, 8: 3.0, 6: 3.5, 16: 5.0, 5: 6.0, 12: 8.0}
 """Parts of a pulse, and what it costs in nats to use them."""
@@ -82,7 +84,6 @@ def quantise(
 
     Of a hand's notes of one pitch that begin together one is left; of two that overlap the first ends early.
     """
-    lines, whole = bars.pulses()
     exact = exact_ends
     if exact is None:
         exact = _share_on_grid(ends) >= EXACT and _share_clipped(starts, ends, staves) <= CLIPPED
@@ -90,17 +91,15 @@ def quantise(
     notes: list[Written] = []
     for staff in (0, 1):
         own = staves == staff
-        grids = _grids(starts[own], ends[own] if exact else ends[:0], lines, whole, deviation)
-        onsets = _on_grid(starts[own], lines, grids)
-        if exact:
-            until = _on_grid(ends[own], lines, grids)
-        else:
-            likely = _likely_ends(onsets, ends[own] - starts[own], pitches[own], bars, staff)
-            until = _on_grid(likely.astype(np.float64), lines, grids)
-        until = np.maximum(until, onsets + _steps(onsets, lines, grids))
+        grids = _best_grids(starts[own], ends[own] if exact else ends[:0], bars, deviation)
+        onsets = grids.nearest(starts[own])
+        until = ends[own]
+        if not exact:
+            until = _likely_ends(onsets, until - starts[own], pitches[own], bars, staff)
+        until = np.maximum(grids.nearest(until), onsets + grids.steps(onsets))
         columns = (onsets.tolist(), until.tolist(), pitches[own].tolist())
         notes += [Written(*row, staff) for row in zip(*columns, strict=True)]
-    return _one_at_a_time(notes, int(lines[-1]))
+    return _one_at_a_time(notes, int(bars.lines[-1]))
 
 
 def _deviation(starts: Floats) -> float:
@@ -148,24 +147,39 @@ def _one_at_a_time(notes: Iterable[Written], last: int) -> list[Written]:
 # --- Onsets -------------------------------------------------------------------------------------------------
 
 
-def _grids(
-    starts: Floats, ends: Floats, lines: Integers, whole: NDArray[np.bool_], deviation: float
-) -> Integers:
-    """The grid of each pulse."""
-    grids = np.ones(len(lines) - 1, np.int64)
-    pulses = np.diff(lines)
-    onsets, others = _by_pulse(starts, lines), _by_pulse(ends, lines)
-    for i, (onset, end) in enumerate(zip(onsets, others, strict=True)):
+@dataclass(frozen=True, eq=False)
+class _Grids:
+    """The grid of each pulse of a hand."""
+
+    lines: Integers
+    """Where the pulses begin, and where the last one ends."""
+    parts: Integers
+    """How many parts each is divided into."""
+
+    def nearest(self, times: Times) -> Integers:
+        """Times moved to the nearest places."""
+        begins, steps = self.lines[_pulses(times, self.lines)], self.steps(times)
+        return begins + np.rint((times - begins) / steps).astype(np.int64) * steps
+
+    def steps(self, times: Times) -> Integers:
+        """The divisions from place to place in the pulses that times lie in."""
+        return (np.diff(self.lines) // self.parts)[_pulses(times, self.lines)]
+
+
+def _pulses(times: Times, lines: Integers) -> Integers:
+    return np.clip(np.searchsorted(lines, times, side="right") - 1, 0, len(lines) - 2)
+
+
+def _best_grids(starts: Floats, ends: Floats, bars: Bars, deviation: float) -> _Grids:
+    """The grids that explain the onsets best, and the ends that are given."""
+    lines, whole = bars.pulses()
+    parts = np.ones(len(lines) - 1, np.int64)
+    onsets, others, pulses = _by_pulse(starts, lines), _by_pulse(ends, lines), np.diff(lines).tolist()
+    for i, (onset, end, pulse) in enumerate(zip(onsets, others, pulses, strict=True)):
         if len(onset) or len(end):
-            able = [grid for grid in GRIDS if _divides(grid, int(pulses[i]), whole=bool(whole[i]))]
-            grids[i] = _best_grid(onset, end, int(pulses[i]), able, deviation)
-    return grids
-
-
-def _divides(grid: int, pulse: int, *, whole: bool) -> bool:
-    """Whether a grid of a pulse can be written: of one that is cut short only in halves."""
-    binary = grid & (grid - 1) == 0
-    return pulse % (grid * SHORTEST // 2) == 0 if binary else whole
+            able = [grid for grid in GRIDS if _divides(grid, pulse, whole=bool(whole[i]))]
+            parts[i] = min(able, key=partial(_cost, onset, end, pulse, deviation))
+    return _Grids(lines, parts)
 
 
 def _by_pulse(times: Floats, lines: Integers) -> list[Floats]:
@@ -175,37 +189,22 @@ def _by_pulse(times: Floats, lines: Integers) -> list[Floats]:
     return np.split(times - lines[pulse], np.searchsorted(pulse, np.arange(1, len(lines) - 1)))
 
 
-def _pulses(times: NDArray[Any], lines: Integers) -> Integers:
-    return np.clip(np.searchsorted(lines, times, side="right") - 1, 0, len(lines) - 2)
+def _divides(grid: int, pulse: int, *, whole: bool) -> bool:
+    """Whether a grid of a pulse can be written: of one that is cut short only in halves."""
+    binary = grid & (grid - 1) == 0
+    return pulse % (grid * SHORTEST // 2) == 0 if binary else whole
 
 
-def _best_grid(onsets: Floats, ends: Floats, pulse: int, able: list[int], deviation: float) -> int:
-    """Of the grids of a pulse the one that explains the onsets and the ends in it best."""
-    apart = 1 + int(np.count_nonzero(np.diff(onsets) > CHORD * deviation * DIVISIONS))
-
-    def strayed(times: Floats, grid: int) -> Floats:
-        step = pulse / grid
-        return ((times - np.rint(times / step) * step) / (DIVISIONS * deviation)) ** 2 / 2
-
-    def cost(grid: int) -> float:
-        merged = max(0, apart - len(np.unique(np.rint(onsets * grid / pulse)))) if len(onsets) else 0
-        late = np.minimum(strayed(ends, grid), END).sum()
-        price = GRIDS[grid] * deviation / METRICAL + MERGED * merged
-        return float(strayed(onsets, grid).sum() + late) + price
-
-    return min(able, key=cost)
-
-
-def _on_grid(times: Floats, lines: Integers, grids: Integers) -> Integers:
-    """Times moved to the nearest places of the grids of their pulses."""
-    begins = lines[_pulses(times, lines)]
-    steps = _steps(times, lines, grids)
-    return begins + np.rint((times - begins) / steps).astype(np.int64) * steps
-
-
-def _steps(times: NDArray[Any], lines: Integers, grids: Integers) -> Integers:
-    """The divisions from place to place on the grids of the pulses that times lie in."""
-    return (np.diff(lines) // grids)[_pulses(times, lines)]
+def _cost(onsets: Floats, ends: Floats, pulse: int, deviation: float, grid: int) -> float:
+    """What a grid costs in nats, given the onsets and the ends in a pulse."""
+    step = pulse / grid
+    places, last = np.rint(onsets / step), np.rint(ends / step)
+    unit = DIVISIONS * deviation
+    early = ((onsets - places * step) / unit) ** 2 / 2
+    late = np.minimum(((ends - last * step) / unit) ** 2 / 2, END)
+    apart = np.count_nonzero(np.diff(onsets) > CHORD * unit)
+    merged = max(0, apart - np.count_nonzero(np.diff(places)))
+    return float(early.sum() + late.sum()) + GRIDS[grid] * deviation / METRICAL + MERGED * merged
 
 
 # --- Ends of played notes -----------------------------------------------------------------------------------
@@ -218,11 +217,9 @@ def _likely_ends(onsets: Integers, lengths: Floats, pitches: Integers, bars: Bar
     held_until = 0
     for i, place in enumerate(places.tolist()):
         chord = np.flatnonzero(onsets == place)
-        later = places[i + 1 : i + 1 + FARTHEST].tolist() or [
-            int(bars.lines[bars.at(places[i : i + 1])[0] + 1])
-        ]
+        later = places[i + 1 : i + 1 + FARTHEST].tolist() or bars.lines[bars.lines > place][:1].tolist()
         ends[chord] = _released(place, float(np.median(lengths[chord])), later[0])
-        outer = chord[(pitches[chord].argmin() if staff else pitches[chord].argmax())]
+        outer = chord[pitches[chord].argmin() if staff else pitches[chord].argmax()]
         if held_until <= place:
             ends[outer] = max(ends[outer], _held(place, float(lengths[outer]), later))
             held_until = int(ends[outer]) if ends[outer] > later[0] else 0

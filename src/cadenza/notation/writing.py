@@ -37,10 +37,10 @@ def notate(score: Score, *, title: str = "", exact_ends: bool | None = None) -> 
     where they do in the score (`exact_ends`), or where players who let go early and late would have them
     written; by default the ends of the whole piece tell which. Drums are left out.
 
-    Law: of a metrical score whose notes lie on 32nds, or on thirds or sixths of a quarter, those of a hand and
-    quarter on one of these, each comes back from `Sheet.sounding` with its onset and pitch, and its length
-    with `exact_ends`. Lost are one of two notes of a hand that begin together on a key, and how long a note
-    lasts after its key is struck again.
+    Law: of a metrical score whose notes lie on 32nds, or on thirds or sixths of a quarter, those of a hand in
+    one quarter on one of these, each comes back from `Sheet.sounding` with its onset and pitch, and with
+    `exact_ends` with its length. Of two notes that a hand begins together on one key, one is lost; a note
+    ends where its key is struck again.
 
     Raises CadenzaError where there is no note but drums, or a metre that cannot be written.
     """
@@ -91,7 +91,7 @@ def _bars(score: Score, notes: Sequence[Written], bars: Bars, offset: int) -> It
     """The bars of written notes; `offset` are the ticks by which the score is late."""
     ticks = np.rint(bars.lines * score.ticks_per_quarter / DIVISIONS).astype(np.int64) + offset
     keys = marks.signed_keys(score, ticks[:-1])
-    at = bars.at(np.array([note.onset for note in notes], np.int64)).tolist()
+    at: list[int] = bars.at(np.array([note.onset for note in notes], np.int64)).tolist()
     spelt = dict(zip(notes, spell(notes, [keys[bar] for bar in at]), strict=True))
     staves = [_staff(number, [n for n in notes if n.staff == number], spelt, keys, bars) for number in (0, 1)]
     tempos, dynamics = marks.tempos(score, ticks), marks.dynamics(score, ticks[:-1])
