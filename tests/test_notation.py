@@ -273,6 +273,7 @@ def test_triplets_are_tuplets() -> None:
     assert [symbol.tuplet_begins for symbol in voice[:4]] == [True, False, False, False]
     assert [symbol.tuplet_ends for symbol in voice[:4]] == [False, False, True, False]
     xml = musicxml(sheet).decode()
+    assert 'bracket="no"' in xml
     assert xml.count("<actual-notes>3</actual-notes>") == 3
     assert len(re.findall(r'<tuplet [^>]*type="start"', xml)) == 1
 

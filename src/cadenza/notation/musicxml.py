@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from collections.abc import Sequence
 from typing import Any, Final
 from xml.etree import ElementTree as ET
 
@@ -17,6 +18,8 @@ TYPES: Final = ("whole", "half", "quarter", "eighth", "16th", "32nd", "64th", "1
 """Note values by the power of two of their denominators."""
 SIGNS: Final = {-2: "--", -1: "-", 0: "", 1: "#", 2: "##"}
 """Accidentals as music21 names them."""
+PLACEMENTS: Final = {"up": "above", "down": "below", None: None}
+"""Of tuplets, by the direction of the stems; None lets the engraver choose."""
 
 
 def musicxml(sheet: Sheet) -> bytes:
@@ -83,7 +86,23 @@ def _voice(symbols: Voice, bar: Bar, name: str, stem: str | None) -> Any:
     for element, beams in zip(elements, signature.getBeams(elements, padding), strict=True):
         if beams and not element.isRest:
             element.beams = beams
+    _set_brackets(symbols, elements, stem)
     return voice
+
+
+def _set_brackets(symbols: Voice, elements: Sequence[Any], stem: str | None) -> None:
+    """Gives tuplets a bracket unless a beam shows them, on the side of their stems."""
+    beamed, first = True, None
+    for symbol, element in zip(symbols, elements, strict=True):
+        if symbol.value is None or symbol.value.ratio is None:
+            continue
+        (tuplet,) = element.duration.tuplets
+        if symbol.tuplet_begins:
+            beamed, first = True, tuplet
+            first.placement = PLACEMENTS[stem]
+        beamed = beamed and bool(symbol.heads) and symbol.value.denominator >= 8
+        if symbol.tuplet_ends and first is not None:
+            first.bracket = not beamed
 
 
 def _element(symbol: Symbol, stem: str | None) -> Any:

@@ -29,7 +29,7 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 Times = Floats | Integers
 
-GRIDS: Final = {1: 0.0, 2: 0.5, 4: 1.0, 3: 2.0, 8: 3.0, 6: 3.5, 16: 5.0, 5: 6.0, 12: 8.0}
+GRIDS: Final = {1: 0.0, 2: 0.5, 4: 1.0, 3: 2.0, 8: 3.0, 6: 3.5, 16: 5.0, 5: 6.0, 12: 6.0}
 """Parts of a pulse, and what it costs in nats to use them."""
 METRICAL, PLAYED = 0.02, 0.06
 """Least and largest standard deviation of onsets from where they are written, in quarters. The larger it is,
