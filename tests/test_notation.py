@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from cadenza import compose
 from cadenza.errors import CadenzaError
-from cadenza.notation import engrave, write_notation
+from cadenza.notation import engrave, engraving, write_notation
 from cadenza.notation.musicxml import musicxml
 from cadenza.notation.sheet import DIVISIONS, Bar, Sheet, Spelling, Symbol
 from cadenza.notation.writing import notate
@@ -542,6 +542,13 @@ def test_pages_are_as_wide_and_high_as_asked() -> None:
     assert len(engrave(score).pages) < len(engrave(score, page_height=1000).pages)
     (page, *_) = engrave(score, page_width=1000).pages
     assert re.match(r'<svg width="400px"', page)
+
+
+def test_a_picture_has_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engraving, "TALLEST", 1000)
+    with pytest.raises(CadenzaError, match="too long to be engraved in one picture"):
+        write_notation(melody("72 74 76 77 " * 40), tmp_path / "long.svg")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("suffix", [".musicxml", ".mxl", ".svg"])

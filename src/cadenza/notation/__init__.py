@@ -52,8 +52,8 @@ def engrave(
 def write_notation(score: Score, path: str | os.PathLike[str], *, title: str = "") -> None:
     """Writes a score as MusicXML (.musicxml, compressed .mxl) or as one tall SVG (.svg), whole or not at all.
 
-    Raises CadenzaError for other names, where the extra `notation` is not installed or the file cannot be
-    written, and as `notate` does.
+    Raises CadenzaError for other names, for more bars than one SVG has room for (about 700), where the extra
+    `notation` is not installed or the file cannot be written, and as `notate` does.
     """
     kind = Path(path).suffix.lower()
     if kind not in SUFFIXES:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from cadenza.errors import CadenzaError
+
 TALLEST: Final = 60_000
 """Verovio's largest page."""
 WIDTH: Final = 2100
@@ -24,8 +26,13 @@ def svg_pages(xml: bytes, width: int = WIDTH, height: int = HEIGHT) -> tuple[str
 
 
 def svg_page(xml: bytes, width: int = WIDTH) -> str:
-    """All systems below each other on one page, as high as they need."""
+    """All systems below each other on one page, as high as they need.
+
+    Raises CadenzaError for more than there is room for, about 700 bars.
+    """
     toolkit = _loaded(xml, {"pageWidth": width, "pageHeight": TALLEST, "adjustPageHeight": True})
+    if toolkit.getPageCount() > 1:
+        raise CadenzaError("it is too long to be engraved in one picture: write .musicxml instead")
     return str(toolkit.renderToSVG(1))
 
 
