@@ -124,7 +124,7 @@ class Bar:
     """Quarter notes a minute from here on, where that is written."""
     dynamics: tuple[Mark, ...] = ()
     pedal: tuple[Mark, ...] = ()
-    """"down", "up" or "renewed"."""
+    """What the foot does: "down", "up" or "renewed"."""
 
 
 class Sounding(NamedTuple):

@@ -11,6 +11,7 @@ them; and in a bar without an upper voice the lower one takes its place.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
@@ -77,12 +78,15 @@ def separate(notes: Sequence[Written], bars: Bars) -> list[int]:
         voices[list(block.notes)] = voice
     first = bars.at(np.array([note.onset for note in notes], np.int64))
     last = bars.at(np.array([note.end - 1 for note in notes], np.int64))
+    begun: dict[int, list[_Block]] = defaultdict(list)
+    for block in blocks:
+        begun[int(first[block.notes[0]])].append(block)
     for bar in np.unique(first[voices == LOWER]).tolist():
         inside = np.flatnonzero((first <= bar) & (last >= bar))
         if not np.any(voices[inside] == UPPER) and np.all(first[inside] == last[inside]):
             voices[inside] = UPPER
         else:
-            _divide_pairs(notes, voices, inside.tolist(), [b for b in blocks if b.notes[0] in inside])
+            _divide_pairs(notes, voices, inside.tolist(), begun[bar])
     return voices.tolist()
 
 
