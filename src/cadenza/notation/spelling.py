@@ -25,7 +25,7 @@ from typing import Final
 import numpy as np
 
 from cadenza.notation.quantising import Written
-from cadenza.notation.sheet import Spelling, Voice
+from cadenza.notation.sheet import Head, Spelling, Voice
 from cadenza.score import KeySignature
 
 LETTERS: Final = "FCGDAEB"
@@ -102,37 +102,36 @@ def with_accidentals(
     One holds in its octave to the end of the bar; in the bar after it the note that it altered has one again,
     as a courtesy. `before` is what was altered in the bar before.
     """
-    heads = [
-        (symbol.onset, i, j, k)
-        for i, voice in enumerate(voices)
-        for j, symbol in enumerate(voice)
-        for k in range(len(symbol.heads))
-    ]
-    altered: Altered = {}
-    written: set[tuple[int, int, int]] = set()
-    for _, i, j, k in sorted(heads):
-        head = voices[i][j].heads[k]
-        letter, alteration, octave = head.spelling
-        if head.continues:
-            continue
-        usual = signed_alteration(letter, key)
-        expected = altered.get((letter, octave), before.get((letter, octave), usual))
-        if alteration != altered.get((letter, octave), usual) or alteration != expected:
-            written.add((i, j, k))
-            altered[letter, octave] = alteration
-    marked = (
+    written, altered = _needed(voices, key, before)
+    marked = [
         tuple(
-            replace(
-                symbol,
-                heads=tuple(
-                    head._replace(accidental=(i, j, k) in written) for k, head in enumerate(symbol.heads)
-                ),
-            )
+            replace(symbol, heads=tuple(h._replace(accidental=(i, j, h) in written) for h in symbol.heads))
             for j, symbol in enumerate(voice)
         )
         for i, voice in enumerate(voices)
-    )
-    return tuple(marked), {slot: to for slot, to in altered.items() if to != signed_alteration(slot[0], key)}
+    ]
+    return tuple(marked), altered
+
+
+def _needed(
+    voices: Sequence[Voice], key: KeySignature, before: Altered
+) -> tuple[set[tuple[int, int, Head]], Altered]:
+    """Which heads need an accidental, each after the indices of its voice and symbol; what these alter."""
+    altered: Altered = {}
+    written: set[tuple[int, int, Head]] = set()
+    symbols = [
+        (symbol.onset, i, j, symbol) for i, voice in enumerate(voices) for j, symbol in enumerate(voice)
+    ]
+    for _, i, j, symbol in sorted(symbols, key=lambda item: item[:3]):
+        for head in symbol.heads:
+            letter, alteration, octave = head.spelling
+            usual = signed_alteration(letter, key)
+            in_force = altered.get((letter, octave), usual)
+            expected = altered.get((letter, octave), before.get((letter, octave), usual))
+            if not head.continues and {in_force, expected} != {alteration}:
+                written.add((i, j, head))
+                altered[letter, octave] = alteration
+    return written, {slot: to for slot, to in altered.items() if to != signed_alteration(slot[0], key)}
 
 
 def signed_alteration(letter: str, key: KeySignature) -> int:
