@@ -44,8 +44,8 @@ END: Final = 4.0
 EXACT: Final = 0.9
 """Where so many of the ends lie on eighths or twelfths of a quarter, they are what is written."""
 ON_GRID: Final = DIVISIONS / 96
-CLIPPED: Final = 0.1
-"""More notes than these that end less than an eighth before the next onset of their hand are not what is
+CLIPPED: Final = 0.03
+"""More notes than these that end less than an eighth before the next onset, of either hand, are not what is
 written, but how it is articulated."""
 
 SIMPLE: Final = tuple(DIVISIONS * eighths // 8 for eighths in (2, 4, 6, 8, 12, 16, 24, 32))
@@ -86,7 +86,7 @@ def quantise(
     """
     exact = exact_ends
     if exact is None:
-        exact = _share_on_grid(ends) >= EXACT and _share_clipped(starts, ends, staves) <= CLIPPED
+        exact = _share_on_grid(ends) >= EXACT and _share_clipped(starts, ends) <= CLIPPED
     deviation = _deviation(starts)
     notes: list[Written] = []
     for staff in (0, 1):
@@ -116,15 +116,11 @@ def _share_on_grid(times: Floats) -> float:
     return float(np.mean(np.minimum(*strayed) <= ON_GRID))
 
 
-def _share_clipped(starts: Floats, ends: Floats, staves: Integers) -> float:
-    """The share of the notes that end a little before the next onset of their hand."""
-    clipped = 0
-    for staff in (0, 1):
-        onsets = np.unique(starts[staves == staff])
-        own = ends[staves == staff]
-        rests = np.append(onsets, np.inf)[np.searchsorted(onsets, own - ON_GRID)] - own
-        clipped += np.count_nonzero((rests > ON_GRID) & (rests < DIVISIONS / 2 - ON_GRID))
-    return clipped / len(starts)
+def _share_clipped(starts: Floats, ends: Floats) -> float:
+    """The share of the notes that end a little before the next onset."""
+    onsets = np.unique(starts)
+    rests = np.append(onsets, np.inf)[np.searchsorted(onsets, ends - ON_GRID)] - ends
+    return float(np.mean((rests > ON_GRID) & (rests < DIVISIONS / 2 - ON_GRID)))
 
 
 def _one_at_a_time(notes: Iterable[Written], last: int) -> list[Written]:
