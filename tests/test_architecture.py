@@ -28,7 +28,6 @@ RANKS = {
     "download": 1,
     "midi": 1,
     "audio": 1,
-    "notation": 1,
     "plot": 1,
     "representation": 1,
     "measures": 1,
@@ -38,6 +37,7 @@ RANKS = {
     "harmony": 1,
     "corpus": 2,
     "inspection": 2,
+    "notation": 2,
     "sequence": 2,
     "architecture": 2,
     "augmentation": 2,
@@ -295,17 +295,17 @@ def test_third_party_packages_are_declared(name: str) -> None:
     ever = {top_of(module) for level, module, _ in imports(TREES[name]) if not level}
     base, train = requirements(), requirements("train")
     assert at_start - known <= (base | train if name in TORCH_MODULES else base)
-    assert ever - known <= base | train | requirements("corpora")
+    assert ever - known <= base | train | requirements("corpora") | requirements("notation")
 
 
 def test_starting_up_loads_nothing_heavy() -> None:
-    heavy = ["torch", "matplotlib", "music21", "pretty_midi", "scipy"]
+    heavy = ["torch", "matplotlib", "music21", "pretty_midi", "scipy", "verovio"]
     result = python(f"import cadenza, cadenza.cli; print([m for m in {heavy} if m in sys.modules])")
     assert result.stdout.strip() == "[]", result.stdout + result.stderr
 
 
 def test_every_module_imports_without_the_extras() -> None:
-    extras = ("train", "corpora", "benchmarks", "dev")
+    extras = ("train", "corpora", "notation", "benchmarks", "dev")
     absent = sorted(set[str]().union(*(requirements(extra) for extra in extras)))
     modules = [f"cadenza.{name}" for name in FILES if name not in TORCH_MODULES and name != "__init__"]
     result = python(

@@ -262,7 +262,10 @@ def test_corpus_and_train_on_a_folder(tmp_path: Path) -> None:
         ("compose --metre waltz", ["no metre 'waltz'"]),
         ("compose --tempo 9999", ["tempo must be from 10 to 480"]),
         ("compose --colour red", ["--colour"]),
-        ("render in.mid -o out.ogg", ["should end in .wav, .mp3 or .png"]),
+        ("render in.mid -o out.ogg", ["should end in .wav, .mp3, .png, .musicxml, .mxl or .svg"]),
+        ("render drums.mid -o a.musicxml", ["drums.mid: there are only drums in it"]),
+        ("render in.mid -o nowhere/a.svg", ["there is no folder nowhere"]),
+        ("render few.mid -o a.svg --find-beats", ["few.mid: 2 onsets say nothing about a metre"]),
         ("inspect none.mid", ["no such file"]),
         ("corpus prepare nobody", ["no corpus or folder named 'nobody'"]),
         ("corpus prepare hollow", ["no MIDI file in it"]),
@@ -284,6 +287,7 @@ def test_mistakes(arguments: str, words: list[str], tmp_path: Path) -> None:
     write_midi(Score.from_notes(ROWS, metre=(255, 1)), tmp_path / "bars.mid")
     write_midi(Score.from_notes(ROWS), tmp_path / "sound.wav")
     write_midi(Score.from_notes([]), tmp_path / "silent.mid")
+    write_midi(Score.from_notes(ROWS[:2]), tmp_path / "few.mid")
     write_midi(Score(480, (DRUMS,)), tmp_path / "drums.mid")
     before = files(tmp_path)
     fails(cadenza(*arguments.split(), folder=tmp_path), *words)
@@ -309,6 +313,39 @@ def test_a_picture_that_cannot_be_written_leaves_no_sound_and_no_take(tmp_path: 
     )
     fails(result, "o-1.wav: not written: it is larger than a file may be there")
     assert files(tmp_path) == {"in.mid"}
+
+
+def test_render_writes_sheet_music(tmp_path: Path) -> None:
+    for target in ("a.musicxml", "a.mxl", "a.svg"):
+        result = cadenza("render", "in.mid", "-o", target, folder=tmp_path)
+        assert (result.returncode, result.stdout, result.stderr) == (0, f"{target}\n", "")
+    assert "<movement-title>in</movement-title>" in (tmp_path / "a.musicxml").read_text(encoding="utf-8")
+    assert (tmp_path / "a.svg").read_text(encoding="utf-8").startswith("<svg ")
+
+
+def test_render_says_that_beats_should_be_found(tmp_path: Path) -> None:
+    rows = [(60 + i % 12, 333 * i + 97 * (i % 3), 333 * i + 400, 70) for i in range(32)]
+    write_midi(Score.from_notes(rows), tmp_path / "free.mid")
+    result = cadenza("render", "free.mid", "-o", "a.musicxml", folder=tmp_path)
+    assert "without a click" in result.stderr
+    result = cadenza("render", "free.mid", "-o", "b.musicxml", "--find-beats", folder=tmp_path)
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("package", ["music21", "verovio"])
+@pytest.mark.parametrize("command", ["render in.mid -o a.svg", "continue in.mid --musicxml --bars 1"])
+def test_sheet_music_needs_an_extra(package: str, command: str, tmp_path: Path) -> None:
+    situation = f"import sys\nsys.modules[{package!r}] = None"
+    result = cadenza_in(situation, *command.split(), folder=tmp_path)
+    fails(result, "sheet music needs an extra: pip install 'cadenza[notation]'")
+    assert files(tmp_path) == {"in.mid"}
+
+
+def test_a_take_with_its_sheet_music(tmp_path: Path) -> None:
+    result = cadenza("compose", "--bars", "1", "-o", "a.mid", "--musicxml", "--svg", folder=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert "a.mid, a.musicxml, a.svg" in result.stdout
+    assert files(tmp_path) == {"in.mid", "a.mid", "a.musicxml", "a.svg"}
 
 
 def test_render_says_that_drums_are_left_out(tmp_path: Path) -> None:

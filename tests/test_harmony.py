@@ -479,14 +479,14 @@ def test_weights_are_those_of_a_piano_roll() -> None:
     assert harmony._weights(notes, edges) == pytest.approx(np.array(slow))
 
 
-def test_viterbi_is_the_best_of_all_paths() -> None:
+def test_the_best_path_is_the_best_of_all_paths() -> None:
     random = np.random.default_rng(2)
     for _ in range(20):
         table, change = random.normal(size=(5, 3)), random.uniform(0, 2, 5)
         paths = np.stack(np.meshgrid(*[range(3)] * 5), -1).reshape(-1, 5)
         prices = (np.diff(paths, axis=1) != 0) @ change[1:]
         totals = table[np.arange(5), paths].sum(1) - prices
-        assert harmony._viterbi(table, change).tolist() == paths[totals.argmax()].tolist()
+        assert harmony.best_path(table, change).tolist() == paths[totals.argmax()].tolist()
 
 
 @pytest.mark.parametrize("quality", ESTIMATED)

@@ -14,6 +14,9 @@ from cadenza.score import Notes, Score, note_array
 LONGEST_ERROR: Final = 60.0
 """Milliseconds: beyond it notes change places."""
 
+DYNAMICS: Final = {"ppp": 16, "pp": 33, "p": 49, "mp": 64, "mf": 80, "f": 96, "ff": 112, "fff": 126}
+"""Velocities of dynamic marks, as notation programs play them."""
+
 
 @dataclass(frozen=True)
 class Expression:

@@ -498,7 +498,7 @@ def _weights(notes: Notes, edges: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.bincount(stretch * 12 + pitches % 12, share, rows * 12).astype(np.float64).reshape(rows, 12)
 
 
-def _viterbi(scores: NDArray[np.float64], change: NDArray[np.float64]) -> NDArray[np.int64]:
+def best_path(scores: NDArray[np.float64], change: NDArray[np.float64]) -> NDArray[np.int64]:
     """The best path through (stretch, state) scores, where `change[t]` is the price of another state at t."""
     best: NDArray[np.float64] = scores[0]
     itself = np.arange(len(best), dtype=np.int16)
@@ -573,7 +573,7 @@ def estimate_chords(score: Score, unit: Unit = "beat") -> tuple[NDArray[np.int64
     templates, bass_templates, priors = _templates()
     scores = _NOTES_COUNT * weights @ templates.T + basses @ bass_templates.T + np.outer(spans, priors)
     scores[:, -1] += _SILENCE * spans * (weights.sum(1) < _SILENT * spans)
-    path = _viterbi(scores, _change_prices(places[firsts], counts[firsts]))
+    path = best_path(scores, _change_prices(places[firsts], counts[firsts]))
     # Within a bar a chord has one bass, however the lowest voice moves.
     begins = np.flatnonzero((np.diff(path, prepend=-1) != 0) | (places[firsts] == 0))
     lowest = np.add.reduceat(basses, begins)
@@ -742,7 +742,7 @@ def estimate_keys(score: Score, profiles: KeyProfiles = ALBRECHT_SHANAHAN) -> tu
     bars = np.arange(len(weights))
     half = _KEY_WINDOW // 2
     around = total[np.minimum(bars + half, len(bars))] - total[np.maximum(bars - half, 0)]
-    path = _viterbi(_correlations(around, profiles), np.full(len(bars), _KEY_CHANGE))
+    path = best_path(_correlations(around, profiles), np.full(len(bars), _KEY_CHANGE))
     begins = np.flatnonzero(np.diff(path, prepend=-1))
     return tuple(_signature(int(path[b]) % 12, path[b] >= 12, int(lines[b])) for b in begins)
 

@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 
 from cadenza.errors import CadenzaError
+from cadenza.expression import DYNAMICS
 from cadenza.harmony import ESTIMATED, QUALITIES, Chord, estimate_chords, estimate_key
 from cadenza.representation import conditions, events
 from cadenza.representation.conditions import ChordTrack
@@ -71,9 +72,6 @@ def _earlier(sequence: EventSequence, steps: int) -> EventSequence:
 MOST_DENSE: Final = 24
 """Notes a quarter."""
 
-VELOCITIES: Final = {"ppp": 16, "pp": 33, "p": 49, "mp": 64, "mf": 80, "f": 96, "ff": 112, "fff": 126}
-"""Of dynamic marks, as notation programs play them."""
-
 
 @dataclass(frozen=True)
 class Asked:
@@ -130,8 +128,8 @@ class Asked:
 def parse_dynamics(text: str) -> int:
     """Velocity of a dynamic mark, "mf", or of a number. Raises CadenzaError for anything else."""
     word = text.strip().lower()
-    if word in VELOCITIES:
-        return VELOCITIES[word]
+    if word in DYNAMICS:
+        return DYNAMICS[word]
     if re.fullmatch("[0-9]{1,9}", word):
         return int(word)
-    raise CadenzaError(f"no dynamics {text!r}: say {', '.join(VELOCITIES)}, or a velocity from 1 to 127")
+    raise CadenzaError(f"no dynamics {text!r}: say {', '.join(DYNAMICS)}, or a velocity from 1 to 127")

@@ -243,11 +243,15 @@ class _Writer:
             from cadenza import audio
 
             self._bank = audio.load_bank(options.soundfont)
+        if options.musicxml or options.svg:
+            from cadenza.notation import check_installed
+
+            check_installed()
 
     def files(self, path: Path) -> list[Path]:
-        """What is written for a take: its MIDI file, and sound and picture beside it."""
-        suffixes = {".wav": self.options.wav, ".mp3": self.options.mp3, ".png": self.options.png}
-        return [path, *(path.with_suffix(suffix) for suffix, wanted in suffixes.items() if wanted)]
+        """What is written for a take: its MIDI file; sound, pictures and sheet music beside it."""
+        kinds = (".wav", ".mp3", ".png", ".musicxml", ".svg")
+        return [path, *(path.with_suffix(kind) for kind in kinds if getattr(self.options, kind[1:]))]
 
     def write(self, take: Take, path: Path) -> None:
         """Writes the files of one take."""
@@ -269,6 +273,11 @@ class _Writer:
             added = take.added if len(score.notes) > len(take.added) else None
             title = f"{path.stem}: {take.model}, seed {take.seed}"
             piano_roll(score, path.with_suffix(".png"), added=added, title=title)
+        for file in self.files(path):
+            if file.suffix in (".musicxml", ".svg"):
+                from cadenza.notation import write_notation
+
+                write_notation(score, file, title=path.stem)
 
     def compose(self, drawn: Iterable[Take]) -> None:
         """Writes all takes or none, as they are drawn, then says what there is."""

@@ -6,7 +6,7 @@ import json
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
@@ -15,6 +15,9 @@ from rich.text import Text
 from cadenza.cli.options import ModelName, Soundfont
 from cadenza.cli.shell import AsJson, app, check_output, counted, named, out, say
 from cadenza.errors import CadenzaError
+
+if TYPE_CHECKING:
+    from cadenza.score import Score
 
 
 @app.command()
@@ -96,21 +99,27 @@ def render(
     file: Annotated[Path, typer.Argument(help="MIDI file.")],
     out_file: Annotated[
         Path | None,
-        typer.Option("-o", "--out", help="WAV, MP3 or PNG file; by default the MIDI file's name in .wav."),
+        typer.Option("-o", "--out", help="File to write; by default the MIDI file's name in .wav."),
     ] = None,
     soundfont: Soundfont = None,
+    find_beats: Annotated[
+        bool, typer.Option("--find-beats", help="Sheet music of what was played without a click.")
+    ] = False,
 ) -> None:
-    """Turn a MIDI file into sound (.wav, .mp3) or a picture (.png).
+    """Turn a MIDI file into sound (.wav, .mp3), sheet music (.musicxml, .mxl, .svg) or a piano roll (.png).
 
     [bold]cadenza render in.mid -o in.mp3[/bold]
+
+    [bold]cadenza render in.mid -o in.musicxml[/bold]
     """
+    from cadenza import notation
     from cadenza.midi import read_midi
 
     score = read_midi(file)
     target = out_file or file.with_suffix(".wav")
     kind = target.suffix.lower()
-    if kind not in (".wav", ".mp3", ".png"):
-        raise CadenzaError(f"{target}: the name should end in .wav, .mp3 or .png")
+    if kind not in (".wav", ".mp3", ".png", *notation.SUFFIXES):
+        raise CadenzaError(f"{target}: the name should end in .wav, .mp3, .png, .musicxml, .mxl or .svg")
     drums = len(score.notes) - len(score.pitched_notes)
     if drums == len(score.notes):
         raise CadenzaError(
@@ -121,6 +130,8 @@ def render(
         from cadenza.plot import piano_roll
 
         piano_roll(score, target, title=file.stem)
+    elif kind in notation.SUFFIXES:
+        named(file, lambda: _write_notation(score, target, file.stem, find_beats=find_beats))
     else:
         from cadenza import audio
 
@@ -129,3 +140,16 @@ def render(
     if drums:
         say(f"{file}: {counted(drums, 'drum note')} left out")
     out.print(str(target), markup=False, highlight=False, soft_wrap=True)
+
+
+def _write_notation(score: Score, target: Path, title: str, *, find_beats: bool) -> None:
+    """Writes sheet music, and says where beats should have been found first."""
+    from cadenza.metre import with_metre
+    from cadenza.notation import write_notation
+    from cadenza.representation.events import grid_report
+
+    if find_beats:
+        score = with_metre(score)
+    elif grid_report(score).grid == "free":
+        say(f"{title}: it was played without a click: --find-beats writes it down along its beats")
+    write_notation(score, target, title=title)

@@ -48,6 +48,8 @@ ModelName = Annotated[
 Wav = Annotated[bool, typer.Option("--wav", help="Write the sound as well.")]
 Mp3 = Annotated[bool, typer.Option("--mp3", help="Write the sound as MP3 as well.")]
 Png = Annotated[bool, typer.Option("--png", help="Write a picture of the piano roll as well.")]
+Musicxml = Annotated[bool, typer.Option("--musicxml", help="Write sheet music (MusicXML) as well.")]
+Svg = Annotated[bool, typer.Option("--svg", help="Write a picture of the sheet music as well.")]
 Soundfont = Annotated[Path | None, typer.Option(help="SoundFont (.sf2, .sf3) to play with.")]
 Density = Annotated[float | None, typer.Option(help="Notes a quarter, about: 0.5 sparse, 8 dense.")]
 Register = Annotated[str | None, typer.Option(help="Pitch about which the notes lie, such as C5.")]
@@ -87,6 +89,8 @@ class Composing:
     wav: Wav = False
     mp3: Mp3 = False
     png: Png = False
+    musicxml: Musicxml = False
+    svg: Svg = False
     soundfont: Soundfont = None
     as_json: AsJson = False
 
