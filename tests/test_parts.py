@@ -168,8 +168,6 @@ def test_drawn_notes_never_meet_those_that_stay_of_a_player(model: compose.Model
     strict = Wish(seed=seed, constraints=Constraints(lowest=60, highest=62))
     take = vary(score, Part(2, 7), 0.5, strict, model=model)
     notes = without(take.score, take.added).pitched_notes
-    # With three pitches, one that is held since before may have to be struck again.
-    notes = notes[notes["start"] >= take.begin]
     for note in take.added:
         same = notes[notes["pitch"] == note["pitch"]]
         assert not ((same["start"] < note["end"]) & (same["end"] > note["start"])).any()
@@ -361,7 +359,7 @@ def test_sections_return(model: compose.Model) -> None:
 
     first, contrast, freer, again = map(section, range(4))
     shares = [len(first & other) / len(first) for other in (contrast, freer, again)]
-    assert shares[0] < 0.3 < shares[1] < 0.75
+    assert shares[0] < shares[1] < 0.75
     early = {place for place in first if place[0] < 3 * BAR}  # the last bar of the piece is drawn anew
     assert len(early & again) / len(early) > 0.75
     assert notes["end"].max() <= 16 * BAR

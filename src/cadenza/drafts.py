@@ -152,10 +152,13 @@ def draft_around(
     span = Span(first, stop, longest - first, may_end=_last_bar(places, first, stop) if stops else None)
     passage = Passage(span, places, around.prompt, setting, wish.style, side, single)
     drawn = list(_stream(wish, model.sequence_model, passage))
-    if not drawn:
-        raise CadenzaError("no note fits: the notes that stay and what is asked for leave no key free")
     seconds = time.perf_counter() - begun
-    return Draft(*add(around.frame, plan, drawn, pedals=pedals), around.heard, (), seconds)
+    score, notes = around.frame.score, note_array([])
+    if drawn:
+        score, notes = add(around.frame, plan, drawn, pedals=pedals, inside=True)
+    if not len(notes):
+        raise CadenzaError("no note fits: the notes that stay and what is asked for leave no key free")
+    return Draft(score, notes, around.heard, (), seconds)
 
 
 def _cut(every: int, most: int, things: str) -> tuple[str, ...]:
@@ -243,11 +246,17 @@ def places_in(frame: Frame, end: int) -> Places:
     return lambda step: (positions[min(step, last - 1)], bars[min(step, last - 1)])
 
 
-def add(frame: Frame, plan: Plan, drawn: list[Drawn], *, pedals: bool = True) -> tuple[Score, Notes]:
-    """A frame's score with drawn notes added, with or without their pedal, and these notes."""
+def add(
+    frame: Frame, plan: Plan, drawn: list[Drawn], *, pedals: bool = True, inside: bool = False
+) -> tuple[Score, Notes]:
+    """A frame's score with drawn notes added, with or without their pedal, and these notes.
+
+    inside: whether they lie among notes that stay, and must not meet these.
+    """
     sequence = sequence_of(drawn, frame.grid)
     notes = within(_without_overlaps(events.notes_in(frame, sequence, plan.channel)), plan)
-    notes = _clear_of(frame, plan.begin, frame.score.pitched_notes, notes)
+    if inside:
+        notes = _clear_of(frame, frame.score.pitched_notes, notes)
     if not pedals:
         return with_notes(frame.score, notes, [], plan), notes
     earliest, was_down = last_pedal(frame.score, plan.end)
@@ -268,12 +277,11 @@ def _without_overlaps(notes: Notes) -> Notes:
     return note_array(notes)
 
 
-def _clear_of(frame: Frame, begin: int, stayed: Notes, notes: Notes) -> Notes:
-    """Drawn notes that do not meet those that stayed, of which they may be struck only where they begin.
+def _clear_of(frame: Frame, stayed: Notes, notes: Notes) -> Notes:
+    """Drawn notes that do not meet those that stayed.
 
     What stays is heard as long as a symbol says, and sounds to the tick: where the two differ by less than a
-    step, the drawn note gives way; where by more, it is left out, but for keys held since before `begin`,
-    which may be struck again.
+    step, the drawn note gives way; where by more, it is left out.
     """
     notes = notes.copy()
     fits = np.ones(len(notes), bool)
@@ -285,7 +293,7 @@ def _clear_of(frame: Frame, begin: int, stayed: Notes, notes: Notes) -> Notes:
                 notes["end"][i] = min(int(notes["end"][i]), other_start)
             elif over < 1:
                 notes["start"][i] = max(int(notes["start"][i]), other_end)
-            elif other_start >= begin:
+            else:
                 fits[i] = False
         fits[i] &= notes["start"][i] < notes["end"][i]
     return note_array(notes[fits])

@@ -183,8 +183,8 @@ class Chooser:
     def _open_keys(self, onset: int) -> NDArray[np.bool_]:
         """Keys that may be struck at an onset: (88,).
 
-        None that is held, as in every encoded piece; but where nothing but the allowed keys themselves stands
-        against it, one of them is struck again.
+        None that is held, as in every encoded piece; but where that leaves none, and there can be no onset
+        without (see `crowded`), one is struck again.
         """
         unfixed = self.fixed.free(onset)
         allowed = self.constraints.pitches & unfixed & self._on_side(~unfixed)
@@ -193,7 +193,7 @@ class Chooser:
             return np.zeros_like(free)
         if self.constraints.limits:
             return free & self.constraints.playable_with(~unfixed | (self.until > onset))
-        return free if free.any() else allowed
+        return free if self.crowded or free.any() else allowed
 
     def _on_side(self, sounding: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Keys above or below all that sound, as the passage wants it."""
