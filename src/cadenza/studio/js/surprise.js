@@ -1,0 +1,46 @@
+// Notes coloured by how unexpected they are to the composer, given what came before.
+
+import { tell, told } from "./page.js";
+import { toWire } from "./piece.js";
+import { surprise } from "./server.js";
+
+/** Milliseconds after a change until it is listened to anew. */
+const PAUSE = 250;
+
+export class Surprises {
+  on = false;
+  #timer = 0;
+
+  /** @param {import("./session.js").Session} session */
+  constructor(session) {
+    this.session = session;
+    session.pieceChanged.on(() => {
+      if (!this.on) return;
+      clearTimeout(this.#timer);
+      this.#timer = setTimeout(() => this.#listen(), PAUSE);
+    });
+  }
+
+  /** Shows or hides them. */
+  toggle() {
+    this.on = !this.on;
+    if (this.on) this.#listen();
+    else this.session.set({ surprises: null });
+  }
+
+  async #listen() {
+    const { session } = this;
+    const { piece } = session;
+    if (!piece.notes.length) return session.set({ surprises: new Map() });
+    try {
+      const { notes } = await surprise(toWire(piece));
+      const nats = new Map(notes.map(([pitch, start, n]) => [`${start} ${pitch}`, n]));
+      if (!this.on || piece !== session.piece) return;
+      session.set({ surprises: new Map(piece.notes.map((n) => [n.id, nats.get(`${n.start} ${n.pitch}`) ?? 0])) });
+    } catch (error) {
+      this.on = false;
+      session.set({ surprises: null });
+      tell(told(error));
+    }
+  }
+}
