@@ -15,6 +15,8 @@ export class Library {
   #store = null;
   #piece = "";
   #saved = 0;
+  /** Writes begun so far: only the last of them says that all is saved. */
+  #writes = 0;
   /** @type {(() => void) | null} */
   #release = null;
   /** What is being written, so that writes follow each other. */
@@ -130,7 +132,7 @@ export class Library {
     const { session } = this;
     const { history } = session;
     const nodes = [...history.nodes.values()].slice(this.#saved);
-    if (!history.nodes.size) return; // an empty roll is not worth a place on the shelf
+    if (!history.nodes.size) return this.#say(""); // an empty roll is not worth a place on the shelf
     this.#saved = history.nodes.size;
     const header = {
       id: this.#piece,
@@ -141,8 +143,12 @@ export class Library {
       saved: Date.now(),
     };
     const write = () => store.save(header, nodes);
+    const number = ++this.#writes;
+    this.#say("Saving …");
     this.#writing = this.#writing.then(write).then(
-      () => this.#say("Saved in this browser"),
+      () => {
+        if (number === this.#writes) this.#say("Saved in this browser");
+      },
       (error) => this.#failed(error),
     );
   }
