@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,9 @@ settings.register_profile("cadenza", deadline=None, derandomize=True, max_exampl
 settings.load_profile("cadenza")
 
 MakeFolder = Callable[..., Path]
+
+PATIENCE = 300.0
+"""Seconds after which an answer counts as never coming: the machine may be very busy."""
 
 
 @pytest.fixture
@@ -81,7 +85,7 @@ class Studio:
     process: subprocess.Popen[str]
 
     def ask(self, method: str, path: str, body: bytes | None = None, **headers: str) -> Answer:
-        connection = http.client.HTTPConnection(urlsplit(self.address).netloc, timeout=60)
+        connection = http.client.HTTPConnection(urlsplit(self.address).netloc, timeout=PATIENCE)
         with closing(connection):
             named = {name.replace("_", "-"): value for name, value in headers.items()}
             connection.request(method, path, body, named)
@@ -99,7 +103,7 @@ class Studio:
 
     def events(self, job: str, after: int = -1) -> Generator[tuple[int, str, Any]]:
         """What a job tells, as it comes."""
-        connection = http.client.HTTPConnection(urlsplit(self.address).netloc, timeout=60)
+        connection = http.client.HTTPConnection(urlsplit(self.address).netloc, timeout=PATIENCE)
         with closing(connection):
             headers = {"Last-Event-ID": str(after)} if after >= 0 else {}
             connection.request("GET", f"/api/jobs/{job}/events", headers=headers)
@@ -112,6 +116,22 @@ class Studio:
                     fields[name] = value
                 else:
                     yield int(fields["id"]), fields["event"], json.loads(fields["data"])
+
+    @contextmanager
+    def busy(self, jobs: int, **wish: Any) -> Generator[list[str]]:
+        """So many jobs that take long, each with someone who listens; afterwards all have been cancelled."""
+        names = []
+        with ThreadPoolExecutor(jobs) as listeners:
+            endings = []
+            for _ in range(jobs):
+                names.append(self.begin(bars=64, takes=4, **wish))
+                endings.append(listeners.submit(lambda name=names[-1]: list(self.events(name))[-1][1]))
+            try:
+                yield names
+            finally:
+                for name in names:
+                    self.ask("DELETE", f"/api/jobs/{name}")
+        assert [ending.result() for ending in endings] == ["cancelled"] * jobs
 
 
 @contextmanager

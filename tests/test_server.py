@@ -143,15 +143,14 @@ def test_a_job_can_be_cancelled(studio: Studio) -> None:
 
 
 def test_a_full_queue_is_refused_and_empties(studio: Studio) -> None:
-    jobs = [studio.begin(piece={"notes": SCALE}, bars=64, takes=4) for _ in range(MOST_WAITING)]
-    refused = studio.post(
-        "/api/jobs", {"operation": "continue", "model": "composer", "piece": {"notes": SCALE}}
-    )
-    assert refused.status == 503
-    assert "wishes to fulfil already" in refused.error
-    for job in jobs:
-        studio.ask("DELETE", f"/api/jobs/{job}")
-    assert [list(studio.events(job))[-1][1] for job in jobs] == ["cancelled"] * MOST_WAITING
+    wish = {"operation": "continue", "model": "composer", "piece": {"notes": SCALE}}
+    with studio.busy(MOST_WAITING, piece={"notes": SCALE}) as jobs:
+        refused = studio.post("/api/jobs", wish)
+        assert refused.status == 503
+        assert "wishes to fulfil already" in refused.error
+        # What is cancelled gives its place free, also where it was only waiting.
+        studio.ask("DELETE", f"/api/jobs/{jobs[-1]}")
+        assert studio.post("/api/jobs", wish).status == 202
     assert list(studio.events(studio.begin(piece={"notes": SCALE}, bars=1)))[-1][1] == "finished"
 
 
@@ -380,7 +379,7 @@ def test_ctrl_c_closes_the_studio_also_while_it_streams(serve: Serve, tmp_path: 
         # It ends while someone still listens.
         drained = threading.Thread(target=lambda: [None for _ in events], daemon=True)
         drained.start()
-        assert studio.process.wait(timeout=60) == 130
+        assert studio.process.wait(timeout=300) == 130
         assert studio.process.stderr is not None
         assert studio.process.stderr.read() == "cadenza: stopped\n"
 
@@ -394,7 +393,7 @@ def test_ctrl_c_closes_the_studio_also_while_it_streams(serve: Serve, tmp_path: 
 )
 def test_what_cannot_be_served_is_told_in_one_line(options: tuple[str, ...], words: str) -> None:
     command = [sys.executable, "-m", "cadenza", "studio", "--no-browser", *options]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == 2
     assert words in result.stderr
     assert result.stderr.count("\n") == 1
@@ -403,6 +402,6 @@ def test_what_cannot_be_served_is_told_in_one_line(options: tuple[str, ...], wor
 def test_a_port_that_is_taken_is_told(studio: Studio) -> None:
     port = str(urlsplit(studio.address).port)
     command = [sys.executable, "-m", "cadenza", "studio", "--no-browser", "--port", port]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == 2
     assert "is a studio open there already" in result.stderr

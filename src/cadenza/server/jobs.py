@@ -23,7 +23,7 @@ SECONDS: Final = 120
 REMEMBERED: Final = 32
 """Finished jobs whose events can still be read, by who lost the connection."""
 
-ALONE: Final = 10
+ALONE: Final = 30
 """Seconds after which a job that nobody listens to is cancelled."""
 
 Tell = Callable[[str, dict[str, Any]], None]
@@ -89,8 +89,9 @@ class Jobs:
         return job, waiting
 
     def cancel(self, job: Job) -> None:
-        """Ends a job as soon as it tells anything, or before it begins."""
+        """Ends a job, and gives its place free. Only in the thread of the event loop."""
         job.cancelled.set()
+        job.append("cancelled", {}, last=True)
 
     async def listen(self, job: Job, first: int) -> AsyncIterator[tuple[int, str, dict[str, Any]]]:
         """The events of a job from the number `first` on, as they come, until it is over."""
@@ -112,13 +113,12 @@ class Jobs:
     def close(self) -> None:
         """Cancels everything, and ends what is listened to. Only in the thread of the event loop."""
         for job in self._jobs.values():
-            job.cancelled.set()
-            job.append("cancelled", {}, last=True)
+            self.cancel(job)
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     def _leave_alone(self, job: Job) -> None:
         if not job.listeners:
-            job.cancelled.set()
+            self.cancel(job)
 
     def _run(self, job: Job, loop: asyncio.AbstractEventLoop) -> None:
         """Does the work of a job, in the thread for that."""
@@ -141,7 +141,7 @@ class Jobs:
                 raise Stopped
             job.work(tell)
         except Stopped:
-            end("cancelled", {})
+            pass  # who cancelled it has told so
         except CadenzaError as error:
             end("failed", {"error": str(error)})
         except Exception:

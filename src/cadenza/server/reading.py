@@ -20,7 +20,7 @@ from cadenza.server.pieces import ReadPiece, read_piece
 SECONDS: Final = 20
 """Of processor time that reading may take: the largest file that is allowed takes a few."""
 
-PATIENCE: Final = 60
+PATIENCE: Final = 120
 """Seconds after which reading is given up, however busy the machine is."""
 
 MOST: Final = 250_000

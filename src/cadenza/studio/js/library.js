@@ -31,12 +31,14 @@ export class Library {
     this.session = session;
   }
 
-  /** Opens the piece that was saved last and that no other tab has, or a new one. */
+  /** Opens the piece that this tab had, else the one that was saved last and that no other tab has, or a new one. */
   async begin() {
     try {
       this.#store = await Store.open();
       let elsewhere = false;
-      for (const { id } of await this.#store.pieces()) {
+      const pieces = await this.#store.pieces();
+      const own = (/** @type {{id: string}} */ { id }) => Number(id === window.name);
+      for (const { id } of pieces.sort((a, b) => own(b) - own(a))) {
         if (await this.#load(id)) break;
         elsewhere = true;
       }
@@ -56,9 +58,7 @@ export class Library {
   async create(name, label = "", change) {
     const id = `${Date.now().toString(36)}-${Math.random().toString(36).slice(2)}`;
     const release = await claim(id);
-    this.#release?.();
-    this.#release = release;
-    this.#piece = id;
+    this.#take(id, release);
     this.#saved = 0;
     const { session } = this;
     session.set({ name, loop: null });
@@ -67,15 +67,21 @@ export class Library {
     if (change) session.commit(label, change);
   }
 
+  /** Works on a piece from now on. @param {string} id @param {(() => void) | null} release */
+  #take(id, release) {
+    this.#release?.();
+    this.#release = release;
+    this.#piece = id;
+    window.name = id; // which the tab keeps when it is loaded anew
+  }
+
   /** @param {string} id @returns {Promise<boolean>} false where another tab has it */
   async #load(id) {
     const release = await claim(id);
     if (!release || !this.#store) return false;
     const header = (await this.#store.pieces()).find((one) => one.id === id);
     const nodes = await this.#store.nodes(id);
-    this.#release?.();
-    this.#release = release;
-    this.#piece = id;
+    this.#take(id, release);
     this.#saved = nodes.length;
     const { session } = this;
     session.open(History.from(nodes, header?.current ?? 0));

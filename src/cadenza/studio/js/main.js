@@ -11,7 +11,7 @@ import { Library } from "./library.js";
 import { Live } from "./live.js";
 import { Midi } from "./midi.js";
 import { barAt, clamp, HIGHEST, LOWEST, minutes, place, SNAPS, TICKS, Clock } from "./music.js";
-import { element, make, offer, say, show, tell, told } from "./page.js";
+import { element, make, offer, recalled, remember, say, show, tell, told } from "./page.js";
 import { Panel, thumbnail } from "./panel.js";
 import { Piano } from "./piano.js";
 import { framed, note } from "./piece.js";
@@ -137,7 +137,7 @@ function fit() {
 function theme() {
   const root = document.documentElement;
   root.dataset.theme = root.dataset.theme === "dark" ? "light" : "dark";
-  localStorage.setItem("theme", root.dataset.theme);
+  remember("theme", root.dataset.theme);
   roll.recolour();
   drawExamples();
 }
@@ -203,12 +203,21 @@ const commands = new Commands([
   { id: "help", title: "All keys", group: "View", keys: ["?"], run: showKeys },
 ]);
 
+/** What takes long and is being done now, in words. */
+let doing = "";
+
+/** Says what is being done, or else whether the work is safe. @param {string} what */
+function showStatus(what) {
+  doing = what;
+  const saved = element("saved", HTMLElement);
+  saved.textContent = doing || library.status;
+  saved.ariaBusy = String(doing !== "");
+}
+
 /** Says what is being done for as long as it takes. @param {string} what @param {Promise<unknown>} work */
 async function busy(what, work) {
-  const saved = element("saved", HTMLElement);
-  saved.textContent = what;
-  await work;
-  saved.textContent = library.status;
+  showStatus(what);
+  await work.finally(() => showStatus(""));
 }
 
 function showKeys() {
@@ -226,6 +235,7 @@ function showKeys() {
 }
 
 window.addEventListener("keydown", (event) => {
+  if (document.body.inert) return; // what was kept is still being read, and would replace what is written now
   const inText = event.target instanceof HTMLInputElement || event.target instanceof HTMLSelectElement;
   if (!inText && !document.querySelector("dialog[open]") && typing.down(event)) return event.preventDefault();
   commands.key(event);
@@ -273,12 +283,8 @@ function showPiece() {
 
 for (const signal of [session.pieceChanged, session.selectionChanged, session.settingsChanged, session.ghostsChanged, takes.changed, transport.changed]) signal.on(showPiece);
 session.playheadChanged.on(showPosition);
-piano.loaded.on((share) => {
-  element("saved", HTMLElement).textContent = `Tuning the piano, ${Math.round(100 * share)} %`;
-});
-library.changed.on(() => {
-  element("saved", HTMLElement).textContent = library.status;
-});
+piano.loaded.on((share) => showStatus(`Tuning the piano, ${Math.round(100 * share)} %`));
+library.changed.on(() => showStatus(doing));
 answerer.changed.on(() => {
   element("answer-told", HTMLElement).textContent = answerer.told;
   element("answer", HTMLElement).textContent = answerer.on ? "Stop answering" : "Answer me";
@@ -417,6 +423,7 @@ picker.onchange = () => {
 };
 const drop = element("drop", HTMLElement);
 window.addEventListener("dragover", (event) => {
+  if (!event.dataTransfer?.types.includes("Files")) return; // the piece itself, on its way to another program
   event.preventDefault();
   drop.hidden = false;
 });
@@ -463,10 +470,11 @@ async function greet() {
   }
 }
 
-document.documentElement.dataset.theme = localStorage.getItem("theme") ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
+document.documentElement.dataset.theme = recalled("theme") ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
 roll.recolour();
 drawExamples();
 await library.begin();
+document.body.inert = false;
 fit();
 showPiece();
 commands.refresh();

@@ -26,8 +26,9 @@ export function offer(select, options, chosen) {
   if (chosen !== undefined) select.value = chosen;
 }
 
-/** Milliseconds for which a message that asks for nothing stays. */
-const STAY = 7000;
+/** Milliseconds for which a message that asks for nothing stays, and more for each of its letters. */
+const STAY = 4000;
+const STAY_A_LETTER = 70;
 
 /**
  * Tells the user something. @param {string} text
@@ -50,13 +51,31 @@ export function tell(text, action) {
   const messages = element("messages", HTMLElement);
   for (const other of messages.children) if (other.textContent === box.textContent) other.remove();
   messages.append(box);
-  if (!action) setTimeout(close, STAY);
+  if (!action) setTimeout(close, STAY + STAY_A_LETTER * text.length);
 }
 
 /** Says something to those who listen to a screen reader. @param {string} text */
 export const say = (text) => {
   element("say", HTMLElement).textContent = text;
 };
+
+/** What the browser remembers under a name, if it may. @param {string} name @returns {string | null} */
+export function recalled(name) {
+  try {
+    return localStorage.getItem(name);
+  } catch {
+    return null;
+  }
+}
+
+/** Lets the browser remember something, if it may. @param {string} name @param {string} value */
+export function remember(name, value) {
+  try {
+    localStorage.setItem(name, value);
+  } catch {
+    // It is forgotten, then.
+  }
+}
 
 /** What went wrong, in words. @param {unknown} error */
 export const told = (error) => (error instanceof Error ? error.message : String(error));

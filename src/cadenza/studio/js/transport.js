@@ -120,15 +120,17 @@ export class Transport {
   #tick() {
     if (!this.playing) return;
     const { session } = this;
-    const now = this.piano.context.currentTime;
-    const horizon = this.#clock.tick(this.#clock.seconds(this.#anchor.tick) + now + AHEAD - this.#anchor.time);
     const { loop } = session;
-    if (loop && this.#scheduled < loop[1] && horizon >= loop[1]) {
+    const now = this.piano.context.currentTime;
+    const soon = now + AHEAD;
+    while (loop && this.#scheduled < loop[1] && this.timeOf(loop[1]) <= soon) {
       this.#schedule(this.#scheduled, loop[1]);
       this.#last = this.#anchor;
       this.#anchor = { time: this.timeOf(loop[1]), tick: loop[0] };
       this.#scheduled = loop[0];
-    } else if (horizon > this.#scheduled) {
+    }
+    const horizon = this.#clock.tick(this.#clock.seconds(this.#anchor.tick) + soon - this.#anchor.time);
+    if (horizon > this.#scheduled) {
       this.#schedule(this.#scheduled, horizon);
       this.#scheduled = horizon;
     }
