@@ -2,7 +2,7 @@
 
 /** @typedef {[pitch: number, start: number, length: number, velocity: number]} Sixteenths */
 /**
- * @typedef {{name: string, told: string, style: string, qpm: number, metre: [number, number], notes: Sixteenths[],
+ * @typedef {{name: string, told: string, qpm: number, metre: [number, number], notes: Sixteenths[],
  *   pedal: [number, number][]}} Example
  */
 
@@ -20,7 +20,6 @@ export const EXAMPLES = [
   {
     name: "Lanterns",
     told: "A song in E♭: a slow tune over rolling eighths",
-    style: "pop",
     qpm: 84,
     metre: [4, 4],
     pedal: [[0, 15.5], [16, 31.5], [32, 47.5], [48, 63.5]],
@@ -38,7 +37,6 @@ export const EXAMPLES = [
   {
     name: "Clockwork",
     told: "A study in D minor: two voices that chase each other",
-    style: "classical",
     qpm: 104,
     metre: [3, 4],
     pedal: [],
@@ -56,7 +54,6 @@ export const EXAMPLES = [
   {
     name: "Evening hymn",
     told: "A chorale in G: four voices, two phrases",
-    style: "chorale",
     qpm: 76,
     metre: [4, 4],
     pedal: [],

@@ -1,7 +1,7 @@
 // Files in and out: MIDI files that are dropped or opened, MIDI and sound that are exported.
 
 import { EMPTY, framed, lengthOf, note, toWire } from "./piece.js";
-import { tell, told } from "./page.js";
+import { busy, tell, told } from "./page.js";
 import { exported, read } from "./server.js";
 
 /** As the server has it. */
@@ -18,7 +18,7 @@ export async function opened(file) {
     return null;
   }
   try {
-    const { piece, remarks } = await read(file);
+    const { piece, remarks } = await busy("Reading the file …", read(file));
     const { notes, ...frame } = piece;
     const added = notes.map(([pitch, start, end, velocity]) => note(pitch, start, end, velocity));
     return { change: { ...framed(EMPTY, frame), added }, name: file.name.replace(/\.[^.]*$/, ""), remarks };
@@ -34,7 +34,8 @@ export async function opened(file) {
 export async function exportPiece(session, kind) {
   if (!lengthOf(session.piece)) return tell("There is nothing to export yet: the roll is empty.");
   try {
-    const blob = await exported(kind, toWire(session.piece));
+    const doing = kind === "wav" ? "Rendering the sound …" : "Writing the file …";
+    const blob = await busy(doing, exported(kind, toWire(session.piece)));
     save(blob, fileName(session, kind));
   } catch (error) {
     tell(told(error));

@@ -15,6 +15,31 @@ const TREMBLE = 4;
  * @typedef {{move(event: PointerEvent): void, end(event: PointerEvent): void, cancel(): void}} Gesture
  */
 
+/**
+ * What a drag on a canvas does, after it began: `move` on the way, `end` where the pointer is let go.
+ * @param {HTMLCanvasElement} canvas
+ * @param {{begin?(event: PointerEvent): void, move?(event: PointerEvent, from: number): void,
+ *   end(event: PointerEvent, from: number): void}} acts from: where it began, in pixels
+ */
+export function drags(canvas, { begin, move, end }) {
+  /** @type {PointerEvent | null} */
+  let first = null;
+  canvas.addEventListener("pointerdown", (event) => {
+    canvas.setPointerCapture(event.pointerId);
+    first = event;
+    begin?.(event);
+  });
+  canvas.addEventListener("pointermove", (event) => {
+    if (first) move?.(event, first.offsetX);
+  });
+  for (const kind of /** @type {const} */ (["pointerup", "pointercancel"])) {
+    canvas.addEventListener(kind, (event) => {
+      if (first) end(event, first.offsetX);
+      first = null;
+    });
+  }
+}
+
 export class Gestures {
   /** @type {Gesture | null} */
   #gesture = null;
@@ -119,7 +144,7 @@ export class Gestures {
   /** Moves or resizes a note, with all that are selected where it is one of them.
    * @param {Note} hit @param {PointerEvent} event @returns {Gesture} */
   #handling(hit, event) {
-    const { session, view, roll } = this;
+    const { session, view } = this;
     if (!session.selected.has(hit.id)) session.select([hit.id]);
     session.set({ length: hit.end - hit.start, velocity: hit.velocity });
     this.sound(hit.pitch, hit.velocity);
@@ -148,53 +173,47 @@ export class Gestures {
           if (pitch !== heard) this.sound(pitch, hit.velocity);
           heard = pitch;
         }
-        roll.moment.changed = new Map(change.added.map((n) => [n.id, n]));
-        roll.refresh();
+        this.#preview(change.added);
       },
       end: () => {
-        roll.moment.changed = new Map();
+        this.#preview([]);
         if (change) session.commit(edge ? "Resize" : "Move", fitted(session.piece, change));
-        roll.refresh();
       },
-      cancel: () => {
-        roll.moment.changed = new Map();
-        roll.refresh();
-      },
+      cancel: () => this.#preview([]),
     };
   }
 
   /** Draws a note as long as the pointer is drawn. @param {PointerEvent} event @returns {Gesture} */
   #drawing(event) {
-    const { session, view, roll } = this;
+    const { session, view } = this;
     const start = this.#before(view.tick(event.offsetX));
     const pitch = view.pitch(event.offsetY);
     const usual = Math.max(session.length, 1);
     let drawn = note(pitch, start, start + usual, session.velocity);
-    const show = () => {
-      roll.moment.changed = new Map([[drawn.id, drawn]]);
-      roll.refresh();
-    };
     this.sound(pitch, session.velocity);
     session.select([]);
-    show();
+    this.#preview([drawn]);
     return {
       move: (now) => {
         if (Math.abs(now.offsetX - event.offsetX) < TREMBLE) return;
         const end = this.#snapped(view.tick(now.offsetX) + session.snap / 2, now.altKey);
         drawn = { ...drawn, end: Math.max(end, start + Math.max(1, Math.min(session.snap, usual))) };
-        show();
+        this.#preview([drawn]);
       },
       end: () => {
-        roll.moment.changed = new Map();
+        this.#preview([]);
         session.set({ length: drawn.end - drawn.start });
         session.commit("Draw", fitted(session.piece, { removed: [], added: [drawn] }));
         session.select([drawn.id]);
       },
-      cancel: () => {
-        roll.moment.changed = new Map();
-        roll.refresh();
-      },
+      cancel: () => this.#preview([]),
     };
+  }
+
+  /** Shows notes as they would be. @param {Iterable<Note>} notes */
+  #preview(notes) {
+    this.roll.moment.changed = new Map([...notes].map((n) => [n.id, n]));
+    this.roll.refresh();
   }
 
   /** Selects what a frame touches. @param {PointerEvent} event @returns {Gesture} */
@@ -308,27 +327,24 @@ export class Gestures {
     const { session, view } = this;
     const beat = (/** @type {number} */ x) => Math.max(0, this.#snapped(view.tick(x)));
     const bar = (/** @type {number} */ x) => Math.max(0, Math.round(view.tick(x) / TICKS) * TICKS);
-    let from = -1;
-    ruler.addEventListener("pointerdown", (event) => {
-      ruler.setPointerCapture(event.pointerId);
-      from = event.offsetX;
-    });
-    ruler.addEventListener("pointermove", (event) => {
-      if (from < 0 || Math.abs(event.offsetX - from) < 2 * TREMBLE) return;
-      const [begin, end] = [bar(from), bar(event.offsetX)].sort((a, b) => a - b);
-      session.set({ loop: end > begin ? [begin, end] : null });
-    });
-    ruler.addEventListener("pointerup", (event) => {
-      if (from >= 0 && Math.abs(event.offsetX - from) < 2 * TREMBLE) session.setPlayhead(beat(event.offsetX), true);
-      from = -1;
+    const still = (/** @type {PointerEvent} */ event, /** @type {number} */ from) => Math.abs(event.offsetX - from) < 2 * TREMBLE;
+    drags(ruler, {
+      move: (event, from) => {
+        if (still(event, from)) return;
+        const [begin, end] = [bar(from), bar(event.offsetX)].sort((a, b) => a - b);
+        session.set({ loop: end > begin ? [begin, end] : null });
+      },
+      end: (event, from) => {
+        if (still(event, from)) session.setPlayhead(beat(event.offsetX), true);
+      },
     });
   }
 
   /** A drag sets how loud the notes are that it passes, or all that are selected. @param {HTMLCanvasElement} lane */
   #onVelocities(lane) {
-    const { session, view, roll } = this;
+    const { session, view } = this;
     /** @type {Map<number, Note>} */
-    let changed = new Map();
+    const changed = new Map();
     let last = 0;
     const touch = (/** @type {PointerEvent} */ event) => {
       const velocity = clamp(Math.round(127 * (1 - (event.offsetY - 3) / (lane.clientHeight - 6))), 1, 127);
@@ -340,52 +356,36 @@ export class Gestures {
         if (!some || session.selected.has(n.id)) changed.set(n.id, { ...n, velocity });
       }
       last = event.offsetX;
-      roll.moment.changed = changed;
-      roll.refresh();
+      this.#preview(changed.values());
     };
-    lane.addEventListener("pointerdown", (event) => {
-      lane.setPointerCapture(event.pointerId);
-      last = event.offsetX;
-      touch(event);
-    });
-    lane.addEventListener("pointermove", (event) => {
-      if (lane.hasPointerCapture(event.pointerId)) touch(event);
-    });
-    lane.addEventListener("lostpointercapture", () => {
-      const notes = session.piece.notes.filter((n) => changed.has(n.id));
-      const to = changed;
-      changed = new Map();
-      roll.moment.changed = changed;
-      session.commit("Velocity", altered(notes, (n) => ({ velocity: to.get(n.id)?.velocity ?? n.velocity })));
-      roll.refresh();
+    drags(lane, {
+      begin: (event) => {
+        last = event.offsetX;
+        touch(event);
+      },
+      move: touch,
+      end: () => {
+        const notes = session.piece.notes.filter((n) => changed.has(n.id));
+        session.commit("Velocity", altered(notes, (n) => ({ velocity: changed.get(n.id)?.velocity ?? n.velocity })));
+        changed.clear();
+        this.#preview([]);
+      },
     });
   }
 
   /** A drag presses the pedal for so long; a click lifts it where it is down. @param {HTMLCanvasElement} lane */
   #onPedals(lane) {
     const { session, view } = this;
-    let from = -1;
-    lane.addEventListener("pointerdown", (event) => {
-      lane.setPointerCapture(event.pointerId);
-      from = event.offsetX;
-    });
-    lane.addEventListener("pointerup", (event) => {
-      if (from < 0) return;
-      const [begin, end] = [from, event.offsetX].map((x) => Math.max(0, this.#snapped(view.tick(x)))).sort((a, b) => a - b);
-      const { pedal } = session.piece;
-      const here = view.tick(from);
-      from = -1;
-      if (end > begin) {
+    drags(lane, {
+      end: (event, from) => {
+        const [begin, end] = [from, event.offsetX].map((x) => Math.max(0, this.#snapped(view.tick(x)))).sort((a, b) => a - b);
+        const { pedal } = session.piece;
+        const here = view.tick(from);
+        if (end <= begin) return this.#press(pedal.filter(([a, b]) => here < a || here > b));
         const others = pedal.filter(([a, b]) => b < begin || a > end);
-        const touched = pedal.filter(([a, b]) => b >= begin && a <= end);
-        const joined = /** @type {[number, number]} */ ([
-          Math.min(begin, ...touched.map(([a]) => a)),
-          Math.max(end, ...touched.map(([, b]) => b)),
-        ]);
-        this.#press([...others, joined]);
-      } else {
-        this.#press(pedal.filter(([a, b]) => here < a || here > b));
-      }
+        const touched = [...pedal.filter(([a, b]) => b >= begin && a <= end), [begin, end]];
+        this.#press([...others, [Math.min(...touched.map(([a]) => a)), Math.max(...touched.map(([, b]) => b))]]);
+      },
     });
   }
 

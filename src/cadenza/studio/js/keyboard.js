@@ -50,9 +50,6 @@ export class ScreenKeyboard {
     board.addEventListener("keyup", (event) => {
       if (event.key === "Enter" || event.key === " ") this.live.up(this.#pitchOf(event.target));
     });
-    live.played.on(({ kind, on, pitch }) => {
-      if (kind === "key") this.#keys.get(pitch)?.classList.toggle("down", on);
-    });
   }
 
   /** Shows a key as pressed. @param {number} pitch @param {boolean} on */

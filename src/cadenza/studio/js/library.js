@@ -1,8 +1,7 @@
 // The pieces that the browser keeps: saved as one works, each open in one tab at a time.
 
 import { History } from "./history.js";
-import { make, show, tell, told } from "./page.js";
-import { Signal } from "./signal.js";
+import { make, show, showStatus, tell, told } from "./page.js";
 import { claim, Store } from "./store.js";
 
 /** @typedef {import("./piece.js").Change} Change */
@@ -22,9 +21,6 @@ export class Library {
   /** What is being written, so that writes follow each other. */
   #writing = Promise.resolve();
   #timer = 0;
-  /** Whether the work is safe, in words. */
-  status = "";
-  changed = new Signal();
 
   /** @param {import("./session.js").Session} session */
   constructor(session) {
@@ -87,7 +83,7 @@ export class Library {
     session.open(History.from(nodes, header?.current ?? 0));
     session.set({ name: header?.name ?? "Untitled", loop: header?.loop ?? null });
     session.setPlayhead(header?.playhead ?? 0);
-    this.#say("Saved in this browser");
+    showStatus({ safe: "Saved in this browser" });
     return true;
   }
 
@@ -138,7 +134,7 @@ export class Library {
     const { session } = this;
     const { history } = session;
     const nodes = [...history.nodes.values()].slice(this.#saved);
-    if (!history.nodes.size) return this.#say(""); // an empty roll is not worth a place on the shelf
+    if (!history.nodes.size) return showStatus({ safe: "" }); // an empty roll is not worth a place on the shelf
     this.#saved = history.nodes.size;
     const header = {
       id: this.#piece,
@@ -150,10 +146,10 @@ export class Library {
     };
     const write = () => store.save(header, nodes);
     const number = ++this.#writes;
-    this.#say("Saving …");
+    showStatus({ safe: "Saving …" });
     this.#writing = this.#writing.then(write).then(
       () => {
-        if (number === this.#writes) this.#say("Saved in this browser");
+        if (number === this.#writes) showStatus({ safe: "Saved in this browser" });
       },
       (error) => this.#failed(error),
     );
@@ -161,15 +157,8 @@ export class Library {
 
   /** @param {unknown} error */
   #failed(error) {
-    this.#say("Not saved: export before you close");
+    showStatus({ safe: "Not saved: export before you close" });
     tell(`This browser does not keep your work (${told(error)}): export it before you close the page.`);
     this.#store = null;
-  }
-
-  /** @param {string} status */
-  #say(status) {
-    if (status === this.status) return;
-    this.status = status;
-    this.changed.emit(undefined);
   }
 }

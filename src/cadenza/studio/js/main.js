@@ -1,18 +1,19 @@
 // Puts the studio together.
 
 import { Answerer } from "./answer.js";
+import { Cards, thumbnail } from "./cards.js";
 import { Commands, shownKey } from "./commands.js";
 import { editCommands } from "./edits.js";
 import { EXAMPLES } from "./examples.js";
 import { dragsOut, exportPiece, opened } from "./files.js";
-import { Gestures } from "./gestures.js";
+import { drags, Gestures } from "./gestures.js";
 import { ScreenKeyboard, Typing } from "./keyboard.js";
 import { Library } from "./library.js";
 import { Live } from "./live.js";
 import { Midi } from "./midi.js";
 import { barAt, clamp, HIGHEST, LOWEST, minutes, place, SNAPS, TICKS, Clock } from "./music.js";
-import { element, make, offer, recalled, remember, say, show, tell, told } from "./page.js";
-import { Panel, thumbnail } from "./panel.js";
+import { busy, element, make, offer, recalled, remember, say, show, showStatus, tell, told } from "./page.js";
+import { Panel } from "./panel.js";
 import { Piano } from "./piano.js";
 import { framed, note } from "./piece.js";
 import { Recorder } from "./recorder.js";
@@ -22,6 +23,7 @@ import { Session } from "./session.js";
 import { Surprises } from "./surprise.js";
 import { Takes } from "./takes.js";
 import { Transport } from "./transport.js";
+import { Tree } from "./tree.js";
 import { Viewport } from "./viewport.js";
 
 /** Seconds for which a note sounds that is touched. */
@@ -60,11 +62,11 @@ function touch(pitch, velocity) {
 
 new Gestures(session, view, roll, touch);
 const keyboard = new ScreenKeyboard(element("keyboard", HTMLElement), live);
-const panel = new Panel(session, transport, takes, {
-  ask: (operation) => ask(panel.wish(operation)),
+const panel = new Panel(session, transport, (operation) => ask(panel.wish(operation)));
+const cards = new Cards(takes, {
   listen: (number) => {
     takes.choose(number);
-    transport.play(Math.max(0, barAt(session.piece.metres, Math.max(0, takes.begin - 1)).begin));
+    transport.play(barAt(session.piece.metres, Math.max(0, takes.begin - 1)).begin);
   },
   keep: () => {
     takes.keep();
@@ -72,6 +74,7 @@ const panel = new Panel(session, transport, takes, {
     roll.canvases.over.focus({ preventScroll: true });
   },
 });
+new Tree(session);
 const answerer = new Answerer(session, transport, live, takes, (begin, bars) => {
   takes.ask({ ...panel.wish("continue"), begin, bars, takes: 1 }, "Answer");
   panel.nextSeed();
@@ -175,8 +178,8 @@ const commands = new Commands([
     run: () => ask(panel.wish(id)),
   })),
   { id: "answer", title: "Answer me", group: "Write together", keys: ["a"], refusal: () => panel.inability("continue"), run: () => (answerer.on ? answerer.stop() : answerer.begin()), pressed: () => answerer.on },
-  ...[1, 2, 3, 4].map((n) => ({ id: `take-${n}`, title: `Listen to take ${n}`, group: "Write together", keys: [String(n)], refusal: () => (takes.takes.length >= n ? "" : "There is no such take."), run: () => panel.actions.listen(n - 1) })),
-  { id: "keep", title: "Keep the take", group: "Write together", keys: ["k"], refusal: () => (takes.any ? "" : "There is no take to keep."), run: () => panel.actions.keep() },
+  ...[1, 2, 3, 4].map((n) => ({ id: `take-${n}`, title: `Listen to take ${n}`, group: "Write together", keys: [String(n)], refusal: () => (takes.takes.length >= n ? "" : "There is no such take."), run: () => cards.actions.listen(n - 1) })),
+  { id: "keep", title: "Keep the take", group: "Write together", keys: ["k"], refusal: () => (takes.any ? "" : "There is no take to keep."), run: () => cards.actions.keep() },
   { id: "stop-composing", title: "Stop composing, or discard the takes", group: "Write together", keys: ["Shift+Escape"], run: () => (takes.running ? takes.cancel() : takes.discard()) },
   { id: "undo", title: "Undo", group: "History", keys: ["Mod+z"], refusal: () => (session.history.undoable ? "" : "Nothing to undo."), run: () => session.undo() },
   { id: "redo", title: "Do again", group: "History", keys: ["Mod+Shift+z", "Mod+y"], refusal: () => (session.history.redoable ? "" : "Nothing to do again."), run: () => session.redo() },
@@ -195,30 +198,13 @@ const commands = new Commands([
   { id: "midi", title: "MIDI keyboards and instruments", group: "Playing", keys: ["i"], run: () => midi.open(dialogs.midi) },
   { id: "open", title: "Open a MIDI file", group: "Files", keys: ["Mod+o"], run: () => picker.click() },
   { id: "export-midi", title: "Export as a MIDI file", group: "Files", keys: ["Mod+s"], run: () => exportPiece(session, "midi") },
-  { id: "export-wav", title: "Export as sound (WAV)", group: "Files", keys: ["Mod+Shift+s"], run: () => busy("Rendering the sound …", exportPiece(session, "wav")) },
+  { id: "export-wav", title: "Export as sound (WAV)", group: "Files", keys: ["Mod+Shift+s"], run: () => exportPiece(session, "wav") },
   { id: "pieces", title: "Pieces", group: "Files", keys: ["p"], run: () => library.shelf(dialogs.pieces) },
   { id: "surprise", title: "Colour notes by how unexpected they are", group: "View", keys: ["h"], run: () => surprises.toggle(), pressed: () => surprises.on },
   { id: "theme", title: "Light or dark", group: "View", keys: ["n"], run: theme },
   { id: "panel", title: "Write together", group: "View", keys: ["w"], run: () => document.body.classList.toggle("together"), pressed: () => document.body.classList.contains("together") },
   { id: "help", title: "All keys", group: "View", keys: ["?"], run: showKeys },
 ]);
-
-/** What takes long and is being done now, in words. */
-let doing = "";
-
-/** Says what is being done, or else whether the work is safe. @param {string} what */
-function showStatus(what) {
-  doing = what;
-  const saved = element("saved", HTMLElement);
-  saved.textContent = doing || library.status;
-  saved.ariaBusy = String(doing !== "");
-}
-
-/** Says what is being done for as long as it takes. @param {string} what @param {Promise<unknown>} work */
-async function busy(what, work) {
-  showStatus(what);
-  await work.finally(() => showStatus(""));
-}
 
 function showKeys() {
   const groups = Map.groupBy(commands.all, (command) => command.group);
@@ -283,8 +269,8 @@ function showPiece() {
 
 for (const signal of [session.pieceChanged, session.selectionChanged, session.settingsChanged, session.ghostsChanged, takes.changed, transport.changed]) signal.on(showPiece);
 session.playheadChanged.on(showPosition);
-piano.loaded.on((share) => showStatus(`Tuning the piano, ${Math.round(100 * share)} %`));
-library.changed.on(() => showStatus(doing));
+piano.loaded.on((share) => showStatus({ doing: `Tuning the piano, ${Math.round(100 * share)} %` }));
+piano.mute.on(() => tell("The browser finds nothing to play on: connect loudspeakers or headphones, and reload the page."));
 answerer.changed.on(() => {
   element("answer-told", HTMLElement).textContent = answerer.told;
   element("answer", HTMLElement).textContent = answerer.on ? "Stop answering" : "Answer me";
@@ -312,24 +298,15 @@ roll.canvases.chords.onclick = () => {
   element("chords", HTMLInputElement).focus();
 };
 
-const pressed = new Set();
-const light = (/** @type {number} */ pitch, /** @type {boolean} */ on) => {
-  if (on) pressed.add(pitch);
-  else pressed.delete(pitch);
-  roll.moment.pressed = pressed;
-  roll.refreshKeys();
-};
-transport.sounded.on(({ pitch, on }) => {
-  light(pitch, on);
+const light = (/** @type {{pitch: number, on: boolean}} */ { pitch, on }) => {
+  roll.light(pitch, on);
   keyboard.light(pitch, on);
+};
+transport.sounded.on(light);
+live.played.on((played) => {
+  if (played.kind === "key") light(played);
 });
-live.played.on(({ kind, pitch, on }) => {
-  if (kind === "key") light(pitch, on);
-});
-transport.changed.on(() => {
-  requestAnimationFrame(showLevel);
-});
-live.played.on(() => requestAnimationFrame(showLevel));
+for (const signal of [transport.changed, live.played]) signal.on(() => requestAnimationFrame(showLevel));
 let showingLevel = false;
 
 /** Shows how loud it is, for as long as there is anything to hear. */
@@ -346,24 +323,15 @@ function showLevel() {
   }
 }
 
-roll.canvases.keys.addEventListener("pointerdown", (event) => {
-  const { keys } = roll.canvases;
-  keys.setPointerCapture(event.pointerId);
-  let pitch = view.pitch(event.offsetY);
-  live.down(pitch, 88);
-  const slide = (/** @type {PointerEvent} */ moved) => {
-    const now = view.pitch(moved.offsetY);
-    if (now === pitch) return;
-    live.up(pitch);
-    pitch = now;
-    live.down(pitch, 88);
-  };
-  keys.addEventListener("pointermove", slide);
-  keys.addEventListener("lostpointercapture", () => {
-    keys.removeEventListener("pointermove", slide);
-    live.up(pitch);
-  }, { once: true });
-});
+let held = 0;
+/** Plays the key under the pointer. @param {PointerEvent} event */
+function slide({ offsetY }) {
+  const pitch = view.pitch(offsetY);
+  if (live.held.has(held) && held === pitch) return;
+  live.up(held);
+  live.down((held = pitch), 88);
+}
+drags(roll.canvases.keys, { begin: slide, move: slide, end: () => live.up(held) });
 
 // --- Beginnings ------------------------------------------------------------------------------------------------
 
@@ -418,7 +386,7 @@ async function openFile(file) {
 }
 
 picker.onchange = () => {
-  busy("Reading the file …", openFile(picker.files?.[0]));
+  openFile(picker.files?.[0]);
   picker.value = "";
 };
 const drop = element("drop", HTMLElement);
@@ -433,7 +401,7 @@ window.addEventListener("dragleave", (event) => {
 window.addEventListener("drop", (event) => {
   event.preventDefault();
   drop.hidden = true;
-  busy("Reading the file …", openFile(event.dataTransfer?.files[0]));
+  openFile(event.dataTransfer?.files[0]);
 });
 window.addEventListener("pointerdown", (event) => {
   const menu = element("export", HTMLDetailsElement);

@@ -54,6 +54,24 @@ export function tell(text, action) {
   if (!action) setTimeout(close, STAY + STAY_A_LETTER * text.length);
 }
 
+/** What is being done and takes long, and whether the work is safe. */
+const status = { doing: "", safe: "" };
+
+/** Says what is being done, or else whether the work is safe. @param {Partial<typeof status>} news */
+export function showStatus(news) {
+  Object.assign(status, news);
+  const place = element("saved", HTMLElement);
+  const text = status.doing || status.safe;
+  if (place.textContent !== text) place.textContent = text;
+  place.ariaBusy = String(status.doing !== "");
+}
+
+/** Says what is being done for as long as it takes. @template T @param {string} doing @param {Promise<T>} work */
+export async function busy(doing, work) {
+  showStatus({ doing });
+  return await work.finally(() => showStatus({ doing: "" }));
+}
+
 /** Says something to those who listen to a screen reader. @param {string} text */
 export const say = (text) => {
   element("say", HTMLElement).textContent = text;

@@ -1,9 +1,7 @@
-// The side of the page where one writes together with the composer: wishes, takes, and what was done.
+// The side of the page where one writes together with the composer: what is wished for.
 
-import { sharp } from "./canvas.js";
 import { barAt, HIGHEST, LOWEST, pitchName, place } from "./music.js";
 import { element, make, offer, tell } from "./page.js";
-import { readPalette } from "./palette.js";
 import { firstFrom } from "./piece.js";
 
 /** @typedef {import("./music.js").Note} Note */
@@ -26,30 +24,9 @@ const NEEDS = {
   empty: (session) => (session.piece.notes.length ? "Only on an empty roll: begin a new piece." : ""),
 };
 
-/** A small picture of notes. @param {HTMLCanvasElement} canvas @param {readonly Note[]} notes */
-export function thumbnail(canvas, notes) {
-  const { context, width, height } = sharp(canvas);
-  context.clearRect(0, 0, width, height);
-  if (!notes.length) return;
-  const palette = readPalette();
-  const first = Math.min(...notes.map((n) => n.start));
-  const last = Math.max(...notes.map((n) => n.end));
-  const low = Math.min(...notes.map((n) => n.pitch));
-  const high = Math.max(...notes.map((n) => n.pitch), low + 16);
-  const row = (height - 6) / (high - low + 1);
-  for (const n of notes) {
-    context.fillStyle = n.by ? palette.accent : palette.note;
-    const x = 3 + ((n.start - first) / (last - first)) * (width - 6);
-    const long = Math.max(1.5, ((n.end - n.start) / (last - first)) * (width - 6) - 0.5);
-    context.fillRect(x, 3 + (high - n.pitch) * row, long, Math.max(1.5, row - 0.5));
-  }
-}
-
 export class Panel {
   /** @type {Abilities | null} */
   abilities = null;
-  /** What the cards of the takes were made for. */
-  #shape = "";
   #places = {
     operations: element("operations", HTMLElement),
     where: element("where", HTMLElement),
@@ -72,21 +49,17 @@ export class Panel {
     density: element("density", HTMLSelectElement),
     seed: element("seed", HTMLInputElement),
     hear: element("hear", HTMLInputElement),
-    list: element("takes", HTMLElement),
-    history: element("history", HTMLElement),
   };
 
   /**
    * @param {import("./session.js").Session} session
    * @param {import("./transport.js").Transport} transport
-   * @param {import("./takes.js").Takes} takes
-   * @param {{ask(operation: string): void, listen(number: number): void, keep(): void}} actions
+   * @param {(operation: string) => void} ask
    */
-  constructor(session, transport, takes, actions) {
+  constructor(session, transport, ask) {
     this.session = session;
     this.transport = transport;
-    this.takes = takes;
-    this.actions = actions;
+    this.ask = ask;
     this.#fill();
     session.pieceChanged.on(() => this.#refresh());
     session.selectionChanged.on(() => {
@@ -95,7 +68,6 @@ export class Panel {
     });
     session.playheadChanged.on(() => this.#tellWhere());
     transport.changed.on(() => this.#tellWhere());
-    takes.changed.on(() => this.#drawTakes());
     element("wish", HTMLFormElement).onsubmit = (event) => event.preventDefault();
   }
 
@@ -234,7 +206,6 @@ export class Panel {
   #refresh() {
     this.#drawOperations();
     this.#tellWhere();
-    this.#drawHistory();
   }
 
   #drawOperations() {
@@ -251,7 +222,7 @@ export class Panel {
         } else if (i === 0 || !this.session.piece.notes.length) button.classList.add("primary");
         button.onclick = () => {
           if (refusal) tell(refusal);
-          else this.actions.ask(operation.name);
+          else this.ask(operation.name);
         };
         if (operation.name === focused) queueMicrotask(() => button.focus());
         return button;
@@ -279,123 +250,6 @@ export class Panel {
     const chords = { text: this.#places.chords.value, begin: begin ?? 0, end: end ?? session.end };
     if (JSON.stringify(chords) !== JSON.stringify(session.chords)) session.set({ chords });
   }
-
-  #drawTakes() {
-    const { list } = this.#places;
-    const { takes } = this;
-    // While notes come, only figures and pictures change: a card that is just being clicked stays.
-    const shape = JSON.stringify([takes.takes.map((t) => [t.done, t.notes.size > 0]), takes.chosen, takes.running, takes.error, takes.before, takes.latency]);
-    if (shape === this.#shape) return this.#redraw();
-    this.#shape = shape;
-    if (!takes.takes.length && !takes.error) return list.replaceChildren();
-    const focused = document.activeElement instanceof HTMLElement && list.contains(document.activeElement) ? document.activeElement.dataset.act : "";
-    const header = make("header", {}, make("b", {}, takes.takes.length > 1 ? "Takes" : "Take"));
-    if (takes.latency >= 0) header.append(make("span", { class: "muted" }, `first note after ${Math.round(takes.latency)} ms`));
-    const parts = [header, ...takes.takes.map((_, i) => this.#card(i))];
-    if (takes.running) parts.push(make("div", { class: "progress", role: "progressbar", "aria-label": takes.before ? "Waiting" : "Composing" }));
-    if (takes.running && takes.before && takes.latency < 0) parts.push(make("p", { class: "muted" }, `Waiting for ${takes.before} before this one.`));
-    if (takes.error) parts.push(make("p", { class: "error", role: "alert" }, takes.error));
-    const remarks = takes.takes[takes.chosen]?.remarks ?? [];
-    for (const remark of remarks) parts.push(make("p", { class: "muted" }, `${remark.charAt(0).toUpperCase()}${remark.slice(1)}.`));
-    const row = make("div", { class: "row" });
-    if (takes.any) row.append(this.#button("keep", takes.takes.length > 1 ? `Keep take ${takes.chosen + 1}` : "Keep", () => this.actions.keep(), "primary"));
-    if (takes.running) row.append(this.#button("stop", "Stop", () => takes.cancel()));
-    else row.append(this.#button("drop", takes.any ? "Discard" : "Close", () => takes.discard()));
-    list.replaceChildren(...parts, row);
-    this.#redraw();
-    if (focused) /** @type {HTMLElement | null} */ (list.querySelector(`[data-act="${focused}"]`))?.focus();
-  }
-
-  /** @param {number} i */
-  #card(i) {
-    const card = make(
-      "button",
-      { type: "button", class: "take", "aria-pressed": String(i === this.takes.chosen) },
-      make("b", {}, `Take ${i + 1}`),
-      make("small"),
-      make("canvas", { "aria-hidden": "true" }),
-    );
-    card.dataset.act = `take ${i}`;
-    card.onclick = () => this.actions.listen(i);
-    return card;
-  }
-
-  /** Brings what the cards show up to date. */
-  #redraw() {
-    this.#places.list.querySelectorAll(".take").forEach((card, i) => {
-      const { notes, done, style } = this.takes.takes[i];
-      const state = done ? `${notes.size} notes` : notes.size ? `${notes.size} notes …` : "to come";
-      const [, small, canvas] = card.children;
-      small.textContent = [state, style].filter(Boolean).join(", ");
-      if (canvas instanceof HTMLCanvasElement) thumbnail(canvas, [...notes.values()]);
-    });
-  }
-
-  /** @param {string} act @param {string} title @param {() => void} run @param {string} [look] */
-  #button(act, title, run, look = "") {
-    const button = make("button", { type: "button", class: look }, title);
-    button.dataset.act = act;
-    button.onclick = run;
-    return button;
-  }
-
-  /** Shows the tree: takes, beginnings and ends of branches, and how much lies between. */
-  #drawHistory() {
-    const { history: list } = this.#places;
-    const { history } = this.session;
-    /** @type {Map<number, number>} */
-    const children = new Map();
-    for (const node of history.nodes.values()) children.set(node.parent, (children.get(node.parent) ?? 0) + 1);
-    const past = new Set();
-    for (let id = history.current; id; id = history.nodes.get(id)?.parent ?? 0) past.add(id);
-    const rows = [];
-    let between = 0;
-    for (const node of [...history.nodes.values()].reverse()) {
-      const forks = (children.get(node.id) ?? 0) !== 1 || (children.get(node.parent) ?? 0) > 1;
-      if (!(node.take || forks || node.id === history.current || node.id === history.nodes.size)) {
-        between++;
-        continue;
-      }
-      rows.push(this.#historyRow(node, past.has(node.id), between));
-      between = 0;
-      if (rows.length >= 60) break;
-    }
-    rows.push(this.#startRow(between));
-    list.replaceChildren(...rows);
-  }
-
-  /** @param {import("./history.js").Node} node @param {boolean} past @param {number} between */
-  #historyRow(node, past, between) {
-    const button = make("button", { type: "button", class: `${past ? "" : "aside"} ${node.take ? "take-mark" : ""}` }, make("span", {}, node.label));
-    button.append(make("small", { class: "muted" }, amount(node.change)));
-    if (node.id === this.session.history.current) button.setAttribute("aria-current", "true");
-    button.style.paddingInlineStart = `${8 + 12 * Math.min(6, this.#depth(node))}px`;
-    button.onclick = () => this.session.go(node.id);
-    return make("li", between ? { title: `${between} more in between` } : {}, button);
-  }
-
-  /** How many takes a node builds on. @param {import("./history.js").Node} node @returns {number} */
-  #depth(node) {
-    let depth = 0;
-    for (let above = this.session.history.nodes.get(node.parent); above; above = this.session.history.nodes.get(above.parent)) {
-      if (above.take) depth++;
-    }
-    return depth;
-  }
-
-  /** @param {number} between */
-  #startRow(between) {
-    const button = make("button", { type: "button" }, between ? `Empty roll, ${between} steps before` : "Empty roll");
-    if (!this.session.history.current) button.setAttribute("aria-current", "true");
-    button.onclick = () => this.session.go(0);
-    return make("li", {}, button);
-  }
-}
-
-/** @param {import("./piece.js").Change} change @returns {string} how many notes it is about */
-function amount({ added, removed }) {
-  const number = Math.max(added.length, removed.length);
-  return number ? `${number} ${number === 1 ? "note" : "notes"}` : "";
 }
 
 const anySeed = () => Math.floor(Math.random() * 1_000_000);

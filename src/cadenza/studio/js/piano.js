@@ -7,11 +7,13 @@ const LOUDNESS = 1.6;
 const LEVEL = 0.9;
 /** The last key with a damper. */
 const LAST_DAMPER = 89;
+/** Milliseconds after which a browser that lets nothing sound has nothing to sound on. */
+const PATIENCE = 4000;
 /** Seconds in which an old sound gives way to a new stroke of its key. */
 const RESTRIKE = 0.03;
 
 /**
- * @typedef {{pitch: number, gain: GainNode, sources: AudioBufferSourceNode[], ends: number}} Voice
+ * @typedef {{pitch: number, gain: GainNode, source: AudioBufferSourceNode, ends: number}} Voice
  * ends: time of the context at which it has died away
  */
 
@@ -27,9 +29,11 @@ export class Piano {
   #pans = new Map();
   /** Tells the share of the samples that are here. */
   loaded = /** @type {Signal<number>} */ (new Signal());
+  /** Nothing is there that sound could come from. */
+  mute = new Signal();
 
-  constructor() {
-    this.context = new AudioContext({ latencyHint: "interactive" });
+  constructor(context = new AudioContext({ latencyHint: "interactive" })) {
+    this.context = context;
     this.out = new GainNode(this.context);
     const limiter = new DynamicsCompressorNode(this.context, { threshold: -3, knee: 3, ratio: 20, attack: 0.002, release: 0.2 });
     /** What is heard, as it leaves. */
@@ -39,7 +43,10 @@ export class Piano {
 
   /** Browsers let nothing sound before the user has done something. */
   async wake() {
-    if (this.context.state !== "running") await this.context.resume();
+    if (this.context.state === "running") return;
+    const patience = setTimeout(() => this.mute.emit(undefined), PATIENCE);
+    await this.context.resume();
+    clearTimeout(patience);
   }
 
   /** Fetches the samples, the middle of the keyboard first. Rejects where the server does not answer. */
@@ -105,7 +112,7 @@ export class Piano {
     merger.connect(gain);
     const ends = time + buffer.duration / rate;
     /** @type {Voice} */
-    const voice = { pitch, gain, sources: [source], ends };
+    const voice = { pitch, gain, source, ends };
     this.#giveWay(pitch, time);
     this.#voices.set(pitch, voice);
     this.#sounding.add(voice);
@@ -167,7 +174,7 @@ export class Piano {
     voice.ends = when + seconds;
     voice.gain.gain.cancelScheduledValues(when);
     voice.gain.gain.setTargetAtTime(0, when, seconds / 6.9);
-    for (const source of voice.sources) source.stop(when + seconds);
+    voice.source.stop(when + seconds);
   }
 
   /** @param {number} pitch @returns {number | undefined} the key whose sample is nearest */

@@ -39,7 +39,7 @@ export class Roll {
       marquee: null,
       /** Whether the caret is shown. */
       caret: false,
-      /** @type {ReadonlySet<number>} keys that sound */
+      /** @type {Set<number>} keys that sound */
       pressed: new Set(),
     };
     session.pieceChanged.on(() => this.refresh());
@@ -72,8 +72,10 @@ export class Roll {
     this.#ask();
   }
 
-  /** Draws the keys anew. */
-  refreshKeys() {
+  /** Shows a key as pressed, or not. @param {number} pitch @param {boolean} on */
+  light(pitch, on) {
+    if (on) this.moment.pressed.add(pitch);
+    else this.moment.pressed.delete(pitch);
     this.#stale.keys = true;
     this.#ask();
   }

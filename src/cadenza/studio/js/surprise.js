@@ -1,6 +1,6 @@
 // Notes coloured by how unexpected they are to the composer, given what came before.
 
-import { tell, told } from "./page.js";
+import { busy, tell, told } from "./page.js";
 import { toWire } from "./piece.js";
 import { surprise } from "./server.js";
 
@@ -33,7 +33,7 @@ export class Surprises {
     const { piece } = session;
     if (!piece.notes.length) return session.set({ surprises: new Map() });
     try {
-      const { notes } = await surprise(toWire(piece));
+      const { notes } = await busy("Listening to every note …", surprise(toWire(piece)));
       const nats = new Map(notes.map(([pitch, start, n]) => [`${start} ${pitch}`, n]));
       if (!this.on || piece !== session.piece) return;
       session.set({ surprises: new Map(piece.notes.map((n) => [n.id, nats.get(`${n.start} ${n.pitch}`) ?? 0])) });

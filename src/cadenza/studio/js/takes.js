@@ -24,6 +24,12 @@ import { Signal } from "./signal.js";
 /** @param {import("./server.js").Row} row @returns {string} onset and pitch, of which there is one note */
 const at = ([pitch, start]) => `${start} ${pitch}`;
 
+/** @param {Note} n */
+const placeOf = (n) => at([n.pitch, n.start, n.end, n.velocity]);
+
+/** The composer's note. @param {import("./server.js").Row} row */
+const composed = ([pitch, start, end, velocity]) => note(pitch, start, end, velocity, 1);
+
 export class Takes {
   /** @type {Take[]} */
   takes = [];
@@ -85,7 +91,7 @@ export class Takes {
     );
     this.takes = Array.from({ length: wish.takes }, () => ({
       notes: new Map(),
-      removed: new Set(anew.map((n) => `${n.start} ${n.pitch}`)),
+      removed: new Set(anew.map(placeOf)),
       pedal: [],
       done: false,
       style: null,
@@ -167,7 +173,7 @@ export class Takes {
   /** Notes that a take stands in place of. @param {Take} take @returns {readonly Note[]} */
   #replaced(take) {
     const { notes } = this.session.piece;
-    if (!this.#goesOn) return notes.filter((n) => take.removed.has(`${n.start} ${n.pitch}`));
+    if (!this.#goesOn) return notes.filter((n) => take.removed.has(placeOf(n)));
     const end = [...take.notes.values()].reduce((last, n) => Math.max(last, n.end), this.begin);
     return notes.slice(firstFrom(notes, this.begin), firstFrom(notes, end));
   }
@@ -176,7 +182,7 @@ export class Takes {
   #came(number, rows) {
     const take = this.takes[number];
     if (!take || !rows.length) return;
-    for (const row of rows) take.notes.set(at(row), note(row[0], row[1], row[2], row[3], 1));
+    for (const row of rows) take.notes.set(at(row), composed(row));
     if (this.latency < 0) {
       this.latency = performance.now() - this.#asked;
       this.begin = Math.min(...rows.map((row) => row[1]), this.wish?.begin ?? Infinity);
@@ -189,7 +195,7 @@ export class Takes {
   #finished(drawn) {
     const take = this.takes[drawn.take];
     if (!take) return;
-    take.notes = new Map(drawn.notes.map((row) => [at(row), note(row[0], row[1], row[2], row[3], 1)]));
+    take.notes = new Map(drawn.notes.map((row) => [at(row), composed(row)]));
     take.removed = new Set(drawn.removed.map(at));
     take.pedal = drawn.pedal;
     take.done = true;
