@@ -167,9 +167,11 @@ def opened(page: Page, folder: Path, notes: int) -> None:
         (36 + 13 * (i % 4) + (i * 7) % 12, i // 4 * 120, i // 4 * 120 + 110, 50 + (i * 11) % 60)
         for i in range(notes)
     ]
-    path = folder / f"{notes}.mid"
+    # A name of its own, for the piece before may have as many notes.
+    path = folder / f"{notes} notes, {len(list(folder.iterdir()))}.mid"
     write_midi(Score.from_notes(rows, qpm=120), path)
     page.set_input_files("#file", path)
+    page.locator("#pieces").get_by_text(path.stem, exact=True).wait_for()
     wait_for_notes(page, notes)
 
 

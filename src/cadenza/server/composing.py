@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from functools import lru_cache
 from typing import Annotated, Any, Final, Literal
 
@@ -22,6 +22,9 @@ from cadenza.server.wishes import MOST_BARS, MOST_TAKES, Wished, draw
 
 LOADED: Final = 3
 """Models that are kept in memory."""
+
+Load = Callable[[str], compose.Model]
+"""Gives a model by its name."""
 
 
 class Listened(BaseModel):
@@ -46,6 +49,14 @@ def composing(model: str, jobs: Jobs) -> APIRouter:
     load = lru_cache(LOADED)(compose.load_model)
     # So that the first note need not wait for it.
     threading.Thread(target=load, args=(model,), daemon=True).start()
+    _listening(router, models, load)
+    _drawing(router, models, load, jobs)
+    return router
+
+
+def _listening(router: APIRouter, models: tuple[str, ...], load: Load) -> None:
+    """Adds what models can do, and what they make of notes that are there."""
+    alone = asyncio.Semaphore(1)
 
     @router.get("/models")
     async def list_models() -> dict[str, Any]:
@@ -54,16 +65,21 @@ def composing(model: str, jobs: Jobs) -> APIRouter:
             {"name": name, "title": one.title, "hint": one.hint, "needs": one.needs, "edits": one.edits}
             for name, one in OPERATIONS.items()
         ]
-        found = [vars(ability) for ability in abilities(models)]
+        found = [vars(ability) for ability in await asyncio.to_thread(abilities, models)]
         return {"operations": told, "models": found, "most_bars": MOST_BARS, "most_takes": MOST_TAKES}
 
     @router.post("/surprise")
     async def surprise(listened: Listened) -> dict[str, Any]:
         """How unexpected each note was: rows of pitch, onset and nats."""
         score = listened.piece.score()
-        found = await asyncio.to_thread(lambda: compose.score_of(score, model=load(listened.model)))
+        async with alone:
+            found = await asyncio.to_thread(lambda: compose.score_of(score, model=load(listened.model)))
         columns = (found.notes["pitch"].tolist(), found.notes["start"].tolist(), found.nats.round(2).tolist())
         return {"style": found.style, "notes": list(zip(*columns, strict=True))}
+
+
+def _drawing(router: APIRouter, models: tuple[str, ...], load: Load, jobs: Jobs) -> None:
+    """Adds jobs: begun, listened to and cancelled."""
 
     @router.post("/jobs", status_code=202)
     async def begin(wished: Wished) -> Accepted:
@@ -90,8 +106,6 @@ def composing(model: str, jobs: Jobs) -> APIRouter:
         """Ends a job."""
         jobs.cancel(_job(jobs, name))
         return {}
-
-    return router
 
 
 def _job(jobs: Jobs, name: str) -> Job:

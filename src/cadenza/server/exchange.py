@@ -29,10 +29,17 @@ MOST_READING: Final = 2
 def exchange() -> APIRouter:
     """The routes."""
     router = APIRouter(prefix="/api")
-    rendering = asyncio.Semaphore(1)
-    reading = asyncio.Semaphore(MOST_READING)
     # Read, or built, before the first note is to sound.
     threading.Thread(target=_bank, daemon=True).start()
+    _files(router)
+    _piano(router)
+    return router
+
+
+def _files(router: APIRouter) -> None:
+    """Adds what reads and writes files."""
+    rendering = asyncio.Semaphore(1)
+    reading = asyncio.Semaphore(MOST_READING)
 
     @router.post("/read")
     async def read(request: Request, name: str = "the file") -> ReadPiece:
@@ -44,7 +51,7 @@ def exchange() -> APIRouter:
     @router.post("/midi", response_class=Response)
     async def midi(piece: Piece) -> Response:
         """A piece as a MIDI file."""
-        return Response(midi_bytes(piece.score()), media_type="audio/midi")
+        return Response(await asyncio.to_thread(lambda: midi_bytes(piece.score())), media_type="audio/midi")
 
     @router.post("/wav", response_class=Response)
     async def wav(piece: Piece) -> Response:
@@ -53,6 +60,10 @@ def exchange() -> APIRouter:
             raise BusyError("another piece is being rendered: try again in a moment")
         async with rendering:
             return Response(await asyncio.to_thread(_wav, piece), media_type="audio/wav")
+
+
+def _piano(router: APIRouter) -> None:
+    """Adds the notes of the piano."""
 
     @router.get("/bank")
     async def bank() -> dict[str, Any]:
@@ -75,8 +86,6 @@ def exchange() -> APIRouter:
         data = samples.astype("<i2").tobytes()
         headers = {"Cache-Control": "max-age=86400"}
         return Response(data, media_type="application/octet-stream", headers=headers)
-
-    return router
 
 
 _loading = threading.Lock()

@@ -30,10 +30,7 @@ export class Cards {
   /** What the cards were made for. */
   #shape = "";
 
-  /**
-   * @param {import("./takes.js").Takes} takes
-   * @param {{listen(number: number): void, keep(): void}} actions
-   */
+  /** @param {import("./takes.js").Takes} takes @param {{listen(number: number): void, keep(): void}} actions */
   constructor(takes, actions) {
     this.takes = takes;
     this.actions = actions;

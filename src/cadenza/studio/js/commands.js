@@ -25,7 +25,6 @@ const SHOWN = /** @type {Record<string, string>} */ ({
   Escape: "Esc",
   Delete: "Del",
   Backspace: "⌫",
-  ",": ",",
 });
 
 /** @param {string} key @returns {string} as on the keys */

@@ -3,7 +3,7 @@
 import { Answerer } from "./answer.js";
 import { Cards, thumbnail } from "./cards.js";
 import { Commands, shownKey } from "./commands.js";
-import { editCommands } from "./edits.js";
+import { Edits } from "./edits.js";
 import { EXAMPLES } from "./examples.js";
 import { dragsOut, exportPiece, opened } from "./files.js";
 import { drags, Gestures } from "./gestures.js";
@@ -12,7 +12,7 @@ import { Library } from "./library.js";
 import { Live } from "./live.js";
 import { Midi } from "./midi.js";
 import { barAt, clamp, HIGHEST, LOWEST, minutes, place, SNAPS, TICKS, Clock } from "./music.js";
-import { busy, element, make, offer, recalled, remember, say, show, showStatus, tell, told } from "./page.js";
+import { busy, element, make, offer, say, show, showStatus, tell, told, tried } from "./page.js";
 import { Panel } from "./panel.js";
 import { Piano } from "./piano.js";
 import { framed, note } from "./piece.js";
@@ -70,14 +70,12 @@ const cards = new Cards(takes, {
   },
   keep: () => {
     takes.keep();
-    panel.nextSeed();
     roll.canvases.over.focus({ preventScroll: true });
   },
 });
 new Tree(session);
 const answerer = new Answerer(session, transport, live, takes, (begin, bars) => {
   takes.ask({ ...panel.wish("continue"), begin, bars, takes: 1 }, "Answer");
-  panel.nextSeed();
 });
 
 /** @param {import("./takes.js").Wish} wish */
@@ -92,6 +90,7 @@ takes.started.on(() => {
   if (!transport.playing) transport.play(barAt(session.piece.metres, Math.max(0, takes.begin - 1)).begin);
 });
 takes.ended.on(() => {
+  panel.nextSeed();
   if (takes.error) watch();
   if (takes.any) say(takes.takes.length === 1 ? "A take is there." : `${takes.takes.length} takes are there.`);
 });
@@ -140,7 +139,7 @@ function fit() {
 function theme() {
   const root = document.documentElement;
   root.dataset.theme = root.dataset.theme === "dark" ? "light" : "dark";
-  remember("theme", root.dataset.theme);
+  tried(() => localStorage.setItem("theme", root.dataset.theme ?? ""));
   roll.recolour();
   drawExamples();
 }
@@ -183,7 +182,7 @@ const commands = new Commands([
   { id: "stop-composing", title: "Stop composing, or discard the takes", group: "Write together", keys: ["Shift+Escape"], run: () => (takes.running ? takes.cancel() : takes.discard()) },
   { id: "undo", title: "Undo", group: "History", keys: ["Mod+z"], refusal: () => (session.history.undoable ? "" : "Nothing to undo."), run: () => session.undo() },
   { id: "redo", title: "Do again", group: "History", keys: ["Mod+Shift+z", "Mod+y"], refusal: () => (session.history.redoable ? "" : "Nothing to do again."), run: () => session.redo() },
-  ...editCommands(session, roll, touch),
+  ...new Edits(session, roll, touch).commands,
   tool("draw", "Draw notes", "d"),
   tool("select", "Select notes", "v"),
   tool("split", "Split notes", "x"),
@@ -306,22 +305,14 @@ transport.sounded.on(light);
 live.played.on((played) => {
   if (played.kind === "key") light(played);
 });
-for (const signal of [transport.changed, live.played]) signal.on(() => requestAnimationFrame(showLevel));
-let showingLevel = false;
-
+let frame = 0;
 /** Shows how loud it is, for as long as there is anything to hear. */
 function showLevel() {
-  const peak = piano.level();
-  level.value = peak;
-  const go = transport.playing || live.held.size > 0 || peak > 0.001;
-  if (go && !showingLevel) {
-    showingLevel = true;
-    requestAnimationFrame(() => {
-      showingLevel = false;
-      showLevel();
-    });
-  }
+  cancelAnimationFrame(frame);
+  level.value = piano.level();
+  if (transport.playing || live.held.size || level.value > 0.001) frame = requestAnimationFrame(showLevel);
 }
+for (const signal of [transport.changed, live.played]) signal.on(showLevel);
 
 let held = 0;
 /** Plays the key under the pointer. @param {PointerEvent} event */
@@ -438,7 +429,7 @@ async function greet() {
   }
 }
 
-document.documentElement.dataset.theme = recalled("theme") ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
+document.documentElement.dataset.theme = tried(() => localStorage.getItem("theme")) ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
 roll.recolour();
 drawExamples();
 await library.begin();

@@ -15,10 +15,7 @@ export class Midi {
   here = true;
   changed = new Signal();
 
-  /**
-   * @param {import("./live.js").Live} live
-   * @param {import("./transport.js").Transport} transport
-   */
+  /** @param {import("./live.js").Live} live @param {import("./transport.js").Transport} transport */
   constructor(live, transport) {
     this.live = live;
     this.transport = transport;

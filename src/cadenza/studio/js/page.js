@@ -77,21 +77,12 @@ export const say = (text) => {
   element("say", HTMLElement).textContent = text;
 };
 
-/** What the browser remembers under a name, if it may. @param {string} name @returns {string | null} */
-export function recalled(name) {
+/** What something gives, or nothing where the browser forbids it. @template T @param {() => T} act */
+export function tried(act) {
   try {
-    return localStorage.getItem(name);
+    return act();
   } catch {
     return null;
-  }
-}
-
-/** Lets the browser remember something, if it may. @param {string} name @param {string} value */
-export function remember(name, value) {
-  try {
-    localStorage.setItem(name, value);
-  } catch {
-    // It is forgotten, then.
   }
 }
 

@@ -51,11 +51,8 @@ export class Panel {
     hear: element("hear", HTMLInputElement),
   };
 
-  /**
-   * @param {import("./session.js").Session} session
-   * @param {import("./transport.js").Transport} transport
-   * @param {(operation: string) => void} ask
-   */
+  /** @param {import("./session.js").Session} session @param {import("./transport.js").Transport} transport
+   * @param {(operation: string) => void} ask */
   constructor(session, transport, ask) {
     this.session = session;
     this.transport = transport;

@@ -10,11 +10,8 @@ export class Recorder {
   #catch = null;
   changed = new Signal();
 
-  /**
-   * @param {import("./session.js").Session} session
-   * @param {import("./transport.js").Transport} transport
-   * @param {import("./live.js").Live} live
-   */
+  /** @param {import("./session.js").Session} session @param {import("./transport.js").Transport} transport
+   * @param {import("./live.js").Live} live */
   constructor(session, transport, live) {
     this.session = session;
     this.transport = transport;

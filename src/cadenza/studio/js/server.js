@@ -15,9 +15,7 @@ export class ServerError extends Error {}
 
 const GONE = "The studio’s server does not answer. Is it still running in its terminal? Your notes are safe here.";
 
-/**
- * @param {string} path @param {RequestInit} [how] @returns {Promise<Response>} rejected with a ServerError
- */
+/** @param {string} path @param {RequestInit} [how] @returns {Promise<Response>} rejected with a ServerError */
 async function ask(path, how) {
   let answer;
   try {

@@ -10,6 +10,7 @@ const PAUSE = 250;
 export class Surprises {
   on = false;
   #timer = 0;
+  #listening = false;
 
   /** @param {import("./session.js").Session} session */
   constructor(session) {
@@ -28,19 +29,22 @@ export class Surprises {
     else this.session.set({ surprises: null });
   }
 
+  /** Listens to what is there, and again where it has changed meanwhile. */
   async #listen() {
     const { session } = this;
     const { piece } = session;
-    if (!piece.notes.length) return session.set({ surprises: new Map() });
+    if (this.#listening) return;
+    this.#listening = true;
     try {
-      const { notes } = await busy("Listening to every note …", surprise(toWire(piece)));
+      const { notes } = piece.notes.length ? await busy("Listening to every note …", surprise(toWire(piece))) : { notes: [] };
       const nats = new Map(notes.map(([pitch, start, n]) => [`${start} ${pitch}`, n]));
-      if (!this.on || piece !== session.piece) return;
-      session.set({ surprises: new Map(piece.notes.map((n) => [n.id, nats.get(`${n.start} ${n.pitch}`) ?? 0])) });
+      if (this.on) session.set({ surprises: new Map(piece.notes.map((n) => [n.id, nats.get(`${n.start} ${n.pitch}`) ?? 0])) });
     } catch (error) {
       this.on = false;
       session.set({ surprises: null });
       tell(told(error));
     }
+    this.#listening = false;
+    if (this.on && piece !== session.piece) this.#listen();
   }
 }

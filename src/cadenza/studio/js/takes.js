@@ -24,6 +24,8 @@ import { Signal } from "./signal.js";
 /** @param {import("./server.js").Row} row @returns {string} onset and pitch, of which there is one note */
 const at = ([pitch, start]) => `${start} ${pitch}`;
 
+const NOTHING = "Nothing came: to the composer the music is over here. Ask again, and it draws anew.";
+
 /** @param {Note} n */
 const placeOf = (n) => at([n.pitch, n.start, n.end, n.velocity]);
 
@@ -208,8 +210,8 @@ export class Takes {
   /** @param {string | null} error */
   #over(error) {
     this.#job = null;
-    this.error = error ?? "";
     this.takes = this.takes.filter((take) => take.notes.size);
+    this.error = error ?? (this.any ? "" : NOTHING);
     this.chosen = Math.max(0, Math.min(this.chosen, this.takes.length - 1));
     this.#show();
     this.ended.emit(undefined);

@@ -35,10 +35,7 @@ export class Transport {
   /** @type {{time: number, pitch: number, on: boolean}[]} */
   #coming = [];
 
-  /**
-   * @param {import("./session.js").Session} session
-   * @param {import("./piano.js").Piano} piano
-   */
+  /** @param {import("./session.js").Session} session @param {import("./piano.js").Piano} piano */
   constructor(session, piano) {
     this.session = session;
     this.piano = piano;
@@ -55,10 +52,7 @@ export class Transport {
     await this.piano.wake();
     const { loop } = this.session;
     const tick = loop && (from < loop[0] || from >= loop[1]) ? loop[0] : from;
-    this.#anchor = this.#last = { time: this.piano.context.currentTime + LEAD, tick };
-    this.#scheduled = tick;
-    this.playing = true;
-    this.changed.emit(undefined);
+    this.#begin(this.piano.context.currentTime + LEAD, tick);
     this.#tick();
   }
 
@@ -70,7 +64,12 @@ export class Transport {
     const begin = this.piano.context.currentTime + LEAD;
     const beat = this.#clock.seconds(tick + bar.beat) - this.#clock.seconds(tick);
     for (let i = 0; i < clicks; i++) this.piano.click(begin + i * beat, i === 0);
-    this.#anchor = this.#last = { time: begin + clicks * beat, tick };
+    this.#begin(begin + clicks * beat, tick);
+  }
+
+  /** @param {number} time of the context @param {number} tick that is heard then */
+  #begin(time, tick) {
+    this.#anchor = this.#last = { time, tick };
     this.#scheduled = tick;
     this.playing = true;
     this.changed.emit(undefined);

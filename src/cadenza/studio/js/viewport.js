@@ -72,11 +72,6 @@ export class Viewport {
     this.#move(this.left, place * this.row - y);
   }
 
-  /** Puts a pitch into the middle. @param {number} pitch */
-  centre(pitch) {
-    this.#move(this.left, (HIGHEST - pitch + 0.5) * this.row - this.height / 2);
-  }
-
   /** Shows a tick, by turning the page where it is not in sight. @param {number} tick */
   follow(tick) {
     const x = this.x(tick);
@@ -98,8 +93,7 @@ export class Viewport {
   fit(from, until, low, high) {
     this.scale = clamp((this.width - 40) / Math.max(until - from, 480), 0.004, 0.3);
     this.row = clamp(this.height / (high - low + 5), 7, 16);
-    this.#move(from - 12 / this.scale, this.top);
-    this.centre((low + high) / 2);
+    this.#move(from - 12 / this.scale, (HIGHEST - (low + high) / 2 + 0.5) * this.row - this.height / 2);
   }
 
   /** Sees to it that a stretch is in sight, smaller where it has to be. @param {number} from @param {number} until */
