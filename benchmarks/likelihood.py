@@ -7,7 +7,8 @@ The composer sees the style (of a corpus in none of its styles, the one of its o
 which a piece is likeliest) and at most its context of earlier notes. The Markov model (order 2, Witten-Bell
 interpolation) is fitted to the training split of each corpus by itself, which helps it. The LSTM is scored
 in windows of 1024 notes that overlap by half, only the second half counting. `jazz` was not trained on by
-the neural models; its Markov model was.
+the neural models; its Markov model was. Below each corpus stands what its velocities and pedals cost by their
+frequencies in its training split alone.
 
     CADENZA_DATA=... python benchmarks/likelihood.py --lstm runs/event-lstm-finish/best
 """
@@ -26,11 +27,12 @@ from cadenza.compose import Model, load_model
 from cadenza.dataset import Prepared, prepare
 from cadenza.evaluate import Likelihood, likelihood
 from cadenza.models.markov import Markov
-from cadenza.representation.events import EventSequence
+from cadenza.representation.events import FIELDS, EventSequence
 from cadenza.windows import evaluation_windows
 
 CORPORA = ("pop909", "classical", "chorales", "jazz")
 FLOOR = 0.30
+VELOCITY, PEDAL = (next(i for i, f in enumerate(FIELDS) if f.name == name) for name in ("velocity", "pedal"))
 
 
 def lstm_scorer(folder: Path) -> Callable[[EventSequence, str], np.ndarray]:
@@ -73,6 +75,31 @@ def composer_scorer(model: Model) -> Callable[[EventSequence, str], np.ndarray]:
     return best
 
 
+def marginals_of(corpus: Prepared) -> Callable[[EventSequence, str], np.ndarray]:
+    """Scores velocity and pedal, where it is drawn, by how often each symbol is in the training split."""
+    train = [corpus.sequence(piece) for piece in corpus.side("train")]
+    logs: dict[int, np.ndarray] = {}
+    for column in (VELOCITY, PEDAL):
+        symbols = np.concatenate([s.rows[drawn(s, column), column] for s in train])
+        counts = np.bincount(symbols, minlength=FIELDS[column].size) + 1
+        logs[column] = np.log(counts / counts.sum())
+
+    def score(sequence: EventSequence, style: str) -> np.ndarray:
+        del style  # a corpus has one
+        scores = np.zeros(sequence.rows.shape)
+        for column, log in logs.items():
+            scores[:, column] = log[sequence.rows[:, column]] * drawn(sequence, column)
+        return scores
+
+    return score
+
+
+def drawn(sequence: EventSequence, column: int) -> np.ndarray:
+    """Rows in which a field is drawn: the pedal only in the first of an onset."""
+    first = np.diff(sequence.onsets, prepend=-1) > 0
+    return first if column == PEDAL else np.ones(len(sequence), bool)
+
+
 def markov_of(corpus: Prepared) -> Markov:
     """The Markov model of a corpus's training split."""
     return Markov.fit(corpus.sequence(piece) for piece in corpus.side("train"))
@@ -108,6 +135,9 @@ def main() -> int:
                 f"{share:+7.1%} below Markov; {row.pieces} pieces, {row.notes} notes; {fields}",
                 flush=True,
             )
+        alone = likelihood(marginals_of(corpus), corpus, pieces).fields
+        told = ", ".join(f"{name} {alone[name]:.2f}" for name in ("velocity", "pedal"))
+        print(f"{name:10} by frequencies alone: {told}", flush=True)
     if options.json:
         table = {corpus: {m: asdict(row) for m, row in rows.items()} for corpus, rows in results.items()}
         options.json.write_text(json.dumps(table, indent=1) + "\n")

@@ -13,11 +13,16 @@ from safetensors.numpy import load_file, save_file
 
 from cadenza import compose
 from cadenza.compose import Wish, continue_, generate, load_model, plan
+from cadenza.drafts import passage_of
 from cadenza.engine.constraints import Constraints
 from cadenza.engine.sampler import Sampling
 from cadenza.errors import CadenzaError
 from cadenza.midi import midi_bytes
-from cadenza.score import Event, Score, TimeSignature, Track, note_array
+from cadenza.plans import Plan
+from cadenza.representation.edits import STOP
+from cadenza.representation.events import Frame
+from cadenza.score import Event, Score, Tempo, TimeSignature, Track, note_array
+from cadenza.sequence import FREE
 
 MELODY = [(60, 0, 480, 80), (64, 480, 960, 70), (67, 960, 1440, 90), (72, 1440, 1920, 60), (48, 0, 1900, 50)]
 
@@ -401,3 +406,16 @@ def test_a_model_that_cannot_play(copied: Path) -> None:
     (copied / "model.json").write_text(json.dumps(about | {"model": "comp\noser"}))
     with pytest.raises(CadenzaError, match=r"this version knows no model 'comp\\noser'"):
         load_model(copied)
+
+
+def test_where_a_piece_ends_is_told(model: compose.Model) -> None:
+    score = Score(480, (), (Tempo.from_qpm(0, 100),), (TimeSignature(0, 3, 4),))
+    frame, ends = Frame(score, "metrical", 0, 0), Plan(0, 8 * 1440, 4 * 1440, 0, 0, ends=True)
+    passage = passage_of(Wish(), model, frame, None, ends)
+    known = passage.setting.known
+    assert (known.kinds.tolist(), known.onsets.tolist(), known.places.tolist()) == ([STOP], [576], [[0, 72]])
+    assert passage.span.may_end == 7 * 72
+    for other, player in ((replace(ends, ends=False), model), (ends, load_model("markov"))):
+        passage = passage_of(Wish(), player, frame, None, other)
+        assert passage.setting is FREE
+        assert passage.span.may_end is None

@@ -11,10 +11,11 @@ from torch import nn
 
 from cadenza.architecture import ComposerConfig
 from cadenza.batches import torch_batch
+from cadenza.engine.arithmetic import log_softmax
 from cadenza.engine.chooser import Passage, Span
 from cadenza.engine.constraints import Constraints
 from cadenza.engine.generate import stream
-from cadenza.engine.network import NumpyComposer, log_softmax
+from cadenza.engine.network import NumpyComposer
 from cadenza.engine.sampler import Sampling
 from cadenza.models.composer import Composer
 from cadenza.representation import events
@@ -309,3 +310,25 @@ def test_nothing_drawn_meets_what_is_fixed(seed: int, look_ahead: int) -> None:
         starts, ends = apart.onsets[same], (apart.onsets + DURATION.decode(apart.rows[:, 2]))[same]
         end = note.onset + DURATION.values[note.row[2]]
         assert not ((starts < end) & (note.onset < ends)).any()
+
+
+def test_what_follows_leaves_half_of_the_context() -> None:
+    engine, whole = engine_of(composer(192)), piece(80)
+    begin, stop = int(whole.onsets[300]), int(whole.onsets[320])
+    prompt = whole.part(slice(0, 300), complete=False)
+    after = following(whole.part(slice(320, None), complete=True), stop)
+    some = after.part(slice(engine.config.context // 2), complete=False)
+    states = [engine.start(prompt, "pop", lambda _: (0, 96), Setting(after=of)) for of in (after, some)]
+    assert [state.onset for state in states] == [int(prompt.onsets[-1])] * 2 < [begin] * 2
+    assert states[0].count == engine.config.context
+    assert (states[0].known == states[1].known).all()
+
+
+def test_where_nothing_is_drawn_nothing_is_told() -> None:
+    whole = piece()
+    region = Region(np.ones(len(whole), bool), 0, int(whole.onsets[-1]) + 96, (0, 96))
+    elements = elements_of(whole, 0, region, 192)
+    for seed in range(8):
+        told = asked(elements, whole, region, np.random.default_rng(seed))
+        assert not told.asked.any()
+        assert not told.chords.any()

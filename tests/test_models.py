@@ -8,8 +8,7 @@ import torch
 
 from cadenza.architecture import ComposerConfig, EventLSTMConfig, rotary_frequencies
 from cadenza.batches import torch_batch
-from cadenza.engine.network import (
-    NumpyComposer,
+from cadenza.engine.arithmetic import (
     feed_forward_one,
     log_softmax,
     norm,
@@ -17,6 +16,7 @@ from cadenza.engine.network import (
     squared_relu,
     turn_tables,
 )
+from cadenza.engine.network import NumpyComposer
 from cadenza.models.base import EventBatch, EventModel
 from cadenza.models.composer import Composer, local_attention
 from cadenza.models.event_lstm import EventLSTM

@@ -85,7 +85,8 @@ def inside(take: Take, first_bar: int, last_bar: int) -> None:
 
 def sounding(score: Score, tick: int) -> np.ndarray:
     """Pitches held at a tick."""
-    return score.notes["pitch"][(score.notes["start"] <= tick) & (tick < score.notes["end"])]
+    notes = score.pitched_notes
+    return notes["pitch"][(notes["start"] <= tick) & (tick < notes["end"])]
 
 
 # --- Edits ---
@@ -111,13 +112,23 @@ def test_one_hand_is_drawn_anew(model: compose.Model, hand: str, expected: int) 
     inside(take, 4, 4)
     assert len(take.removed) == expected
     assert (take.removed["pitch"] < 60).all() == (hand == "left")
+    for note in take.added:
+        other = sounding(without(score, take.removed), int(note["start"]))
+        assert (other > note["pitch"]).all() if hand == "left" else (other < note["pitch"]).all()
 
 
 def test_some_pitches_are_drawn_anew(model: compose.Model) -> None:
     take = infill(two_hands(), Part(2, 3, lowest=70, highest=75), Wish(), model=model)
     stayed(two_hands(), take)
     assert len(take.removed)
-    assert set(take.removed["pitch"].tolist()) <= set(range(70, 76))
+    for notes in (take.removed, take.added):
+        assert set(notes["pitch"].tolist()) <= set(range(70, 76))
+
+
+def test_pitches_outside_of_the_key_are_refused(model: compose.Model) -> None:
+    wish = Wish(constraints=Constraints.parse("C major", None))
+    with pytest.raises(CadenzaError, match="no pitch from 61 to 61 is in the key"):
+        infill(two_hands(), Part(2, 3, lowest=61, highest=61), wish, model=model)
 
 
 @pytest.mark.parametrize("bars", [(1, 1), (8, 8), (1, 8)])
@@ -145,6 +156,23 @@ def test_drawn_notes_never_meet_those_that_stay(model: compose.Model) -> None:
     for pitch in np.unique(notes["pitch"]):
         same = notes[notes["pitch"] == pitch]
         assert (same["start"][1:] >= same["end"][:-1]).all()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_drawn_notes_never_meet_those_that_stay_of_a_player(model: compose.Model, seed: int) -> None:
+    """Nothing of what stays lies on a step, and its lengths are none that a symbol says."""
+    rng = np.random.default_rng(seed)
+    starts = [37 * i for i in range(0, 420, 4)]
+    rows = [(60 + i % 3, start, start + int(rng.integers(90, 440)), 70) for i, start in enumerate(starts)]
+    score = Score.from_notes(rows)
+    strict = Wish(seed=seed, constraints=Constraints(lowest=60, highest=62))
+    take = vary(score, Part(2, 7), 0.5, strict, model=model)
+    notes = without(take.score, take.added).pitched_notes
+    # With three pitches, one that is held since before may have to be struck again.
+    notes = notes[notes["start"] >= take.begin]
+    for note in take.added:
+        same = notes[notes["pitch"] == note["pitch"]]
+        assert not ((same["start"] < note["end"]) & (same["end"] > note["start"])).any()
 
 
 @pytest.mark.parametrize("strength", [0.1, 0.5, 1.0])
@@ -311,6 +339,12 @@ def test_models_that_only_go_on() -> None:
         infill(two_hands(), Part(2, 3), Wish(), model=markov)
     with pytest.raises(CadenzaError, match="cannot be asked"):
         generate(Wish(asked=Asked(density=3)), model=markov)
+
+
+@pytest.mark.parametrize("limit", [Constraints(most=2), Constraints(hand_span=12)])
+def test_models_by_steps_keep_to_no_limits(limit: Constraints) -> None:
+    with pytest.raises(CadenzaError, match="cannot keep to a number of notes"):
+        generate(Wish(constraints=limit), model=compose.load_model("roll_markov"))
 
 
 # --- Form ---

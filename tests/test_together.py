@@ -11,11 +11,12 @@ from torch import nn
 from cadenza import compose
 from cadenza.architecture import ComposerConfig
 from cadenza.compose import Wish, load_model
+from cadenza.engine.arithmetic import feed_forward_few, feed_forward_one, norm_few, norm_one
 from cadenza.engine.cache import Cache, JointCache
 from cadenza.engine.chooser import Drawn, Passage, Span
 from cadenza.engine.constraints import Constraints
 from cadenza.engine.generate import stream
-from cadenza.engine.network import NumpyComposer, feed_forward_few, feed_forward_one, norm_few, norm_one
+from cadenza.engine.network import NumpyComposer
 from cadenza.engine.sampler import Sampler, Sampling, draw_together
 from cadenza.engine.together import Together
 from cadenza.midi import midi_bytes

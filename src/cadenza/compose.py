@@ -79,14 +79,16 @@ damaged, and a few bars of it would be an hour of music. The composer tells bars
 EXCERPT_BARS: Final = 8
 """Of a corpus, before what `generate_after` composes."""
 
-FREE: Final = 0.15
+ANEW: Final = 0.15
 """Share of a section's notes that are drawn anew where it comes again,"""
-FREER: Final = 0.5
+ANEW_IF_MARKED: Final = 0.5
 """and where it comes again with a mark."""
 
 SECTION_SEEDS: Final = 1 << 20
 """From the seed of a section to that of the next: far apart, for takes have seeds side by side."""
 SEEDS: Final = 1 << 32
+
+SIDE_OF_HAND: Final[dict[str, Side]] = {"left": "below", "right": "above"}
 
 WHOLE: Final = Part()
 """All of a piece."""
@@ -175,7 +177,7 @@ def generate_takes(
     if form is not None:
         seeds = range(wish.seed, wish.seed + takes)
         return [_in_form(replace(wish, seed=seed), form, model, frame, listen) for seed in seeds]
-    plan = Plan(0, wish.bars * bar, LONGEST_BARS * bar, 0, 0)
+    plan = Plan(0, wish.bars * bar, LONGEST_BARS * bar, 0, 0, ends=True)
     return _takes(wish, model, frame, None, plan, takes=takes, listen=listen)
 
 
@@ -194,7 +196,7 @@ def _in_form(wish: Wish, form: Form, model: Model, frame: Frame, listen: Listene
         seed = (wish.seed + i * SECTION_SEEDS) % SEEDS
         if returns:
             notes = score.notes[(score.notes["start"] >= source) & (score.notes["start"] < source + length)]
-            anew = share_of(notes, FREER if section.endswith("'") else FREE, seed)
+            anew = share_of(notes, ANEW_IF_MARKED if section.endswith("'") else ANEW, seed)
             if is_last:  # a section that ended on may not end the piece
                 anew = notes[among(notes, anew) | (notes["start"] >= source + length - bar)]
             score = repeated(score, source, begin, length, notes[~among(notes, anew)])
@@ -267,10 +269,13 @@ def infill(
 ) -> Take:
     """Draws a part of a score anew, or fills it where it is empty; everything else stays.
 
-    Raises CadenzaError for a part outside the score, for limits that the notes that stay break, where no note
-    fits, and as `hear` does.
+    Of a part of some pitches, what is drawn is of these; of all that one hand plays, it lies on that hand's
+    side of what the other plays. Raises CadenzaError for a part outside the score, for limits that the notes
+    that stay break, where no note fits, and as `hear` does.
     """
-    return _anew(score, part, part.notes(with_bars(score)), wish, model, listen=listen)
+    all_pitches = (part.lowest, part.highest) == (WHOLE.lowest, WHOLE.highest)
+    side = SIDE_OF_HAND[part.hand] if part.hand is not None and all_pitches else None
+    return _anew(score, part, part.notes(with_bars(score)), wish, model, side=side, listen=listen)
 
 
 def harmonise(
@@ -345,6 +350,7 @@ def _anew(
     """Draws notes into a part of a score from which some were removed."""
     frame, heard = hear(score)
     model = model or load_model()
+    wish = replace(wish, constraints=wish.constraints.between(part.lowest, part.highest))
     begin, end = part.bounds(frame.score)
     kept = without(frame.score, removed)
     check_limits(wish.constraints, kept, begin, end)

@@ -20,7 +20,7 @@ from cadenza.parts import Surroundings
 from cadenza.plans import LONGEST_BARS, Plan, Wish, last_pedal, playable, with_notes, within
 from cadenza.players import Model
 from cadenza.representation import events, pianoroll
-from cadenza.representation.edits import STOP
+from cadenza.representation.edits import STOP, stop_at
 from cadenza.representation.events import (
     NO_POSITION,
     STEPS_PER_QUARTER,
@@ -86,10 +86,12 @@ def draft_of(
     *,
     listen: Listener | None = None,
 ) -> Draft:
-    """What a model writes into a plan; without a prompt, from nothing. A listener hears it come."""
+    """What a model writes into a plan; without a prompt, from nothing. A listener hears it come.
+
+    Raises CadenzaError where the model cannot be asked for what the wish holds.
+    """
     begun = time.perf_counter()
-    if not wish.asked.is_nothing:
-        _require_asking(model)
+    _check_asked(wish, model)
     if isinstance(model.form, PianoRoll):
         stretch = stretch_of(wish, model, model.form, frame.score, plan, continues=prompt is not None)
         rows = _overheard(
@@ -132,7 +134,7 @@ def drafts_of(
     player = cast("JointModel[Any, Any]", model.sequence_model)
     every = 0 if prompt is None else len(prompt)
     heard = min(every, model.context or every)
-    passage = passage_of(wish, frame, prompt, plan)
+    passage = passage_of(wish, model, frame, prompt, plan)
     drafts: list[Draft] = []
     for i in range(0, len(seeds), AT_ONCE):
         begun = time.perf_counter()
@@ -182,9 +184,8 @@ def draft_around(
     first, stop, longest = _steps(around.frame, plan)
     places = places_in(around.frame, plan.end)
     setting = asking(around.setting, wish.asked, around.frame, plan)
-    bar = places(stop - 1)[1] or STEPS_PER_SECOND
     stops = STOP in around.setting.known.kinds
-    span = Span(first, stop, longest - first, may_end=max(first, stop - bar) if stops else None)
+    span = Span(first, stop, longest - first, may_end=_last_bar(places, first, stop) if stops else None)
     passage = Passage(span, places, around.prompt, setting, wish.style, side, single)
     drawn = _overheard_notes(_stream(wish, model.sequence_model, passage), listen, around.frame, plan)
     if not drawn:
@@ -231,18 +232,29 @@ def _cut(every: int, most: int, things: str) -> tuple[str, ...]:
 
 def draw(wish: Wish, model: Model, frame: Frame, prompt: EventSequence | None, plan: Plan) -> Iterator[Drawn]:
     """The notes of a plan one after the other, as they are drawn."""
-    return _stream(wish, model.sequence_model, passage_of(wish, frame, prompt, plan))
+    return _stream(wish, model.sequence_model, passage_of(wish, model, frame, prompt, plan))
 
 
-def passage_of(wish: Wish, frame: Frame, prompt: EventSequence | None, plan: Plan) -> Passage:
-    """What is to be drawn for a plan. Raises CadenzaError as `asking` does."""
+def passage_of(wish: Wish, model: Model, frame: Frame, prompt: EventSequence | None, plan: Plan) -> Passage:
+    """What is to be drawn for a plan. Raises CadenzaError as `asking` does.
+
+    A model that draws around what is known is told where the piece ends.
+    """
     first, end, longest = _steps(frame, plan)
     if prompt is not None:
         first = max(first, int(prompt.onsets[-1]) + 1)
     places = places_in(frame, plan.end)
-    span = Span(first, max(end, first + 1), longest - first)
     setting = FREE if wish.asked.is_nothing else asking(FREE, wish.asked, frame, plan)
+    span = Span(first, max(end, first + 1), longest - first)
+    if plan.ends and isinstance(model.sequence_model, EditModel):
+        setting = replace(setting, known=stop_at(end, places(end)))
+        span = replace(span, may_end=_last_bar(places, first, end))
     return Passage(span, places, prompt, setting, wish.style)
+
+
+def _last_bar(places: Places, first: int, stop: int) -> int:
+    """The step a bar, or a second, before a region of the steps from `first` up to `stop` stops."""
+    return max(first, stop - (places(stop - 1)[1] or STEPS_PER_SECOND))
 
 
 def asking(setting: Setting, asked: Asked, frame: Frame, plan: Plan) -> Setting:
@@ -260,12 +272,17 @@ def asking(setting: Setting, asked: Asked, frame: Frame, plan: Plan) -> Setting:
     return replace(setting, asked=asked.symbols(), chords=asked.track(steps.tolist()))
 
 
-def _require_asking(model: Model) -> None:
-    """Raises CadenzaError for a model that cannot be asked for anything."""
-    if not isinstance(model.sequence_model, EditModel):
+def _check_asked(wish: Wish, model: Model) -> None:
+    """Raises CadenzaError for a wish that a model cannot be asked for."""
+    if not (wish.asked.is_nothing or isinstance(model.sequence_model, EditModel)):
         raise CadenzaError(
             f"the model {model.name} cannot be asked for a density, a register, dynamics or chords: "
             "leave these out, or --model"
+        )
+    if wish.constraints.limits and model.form is not None:
+        raise CadenzaError(
+            f"the model {model.name} draws no note by itself, so it cannot keep to a number of notes at once "
+            "or the span of a hand: leave these out, or --model"
         )
 
 
@@ -294,6 +311,7 @@ def add(frame: Frame, plan: Plan, drawn: list[Drawn], *, pedals: bool = True) ->
     """A frame's score with drawn notes added, with or without their pedal, and these notes."""
     sequence = sequence_of(drawn, frame.grid)
     notes = within(_without_overlaps(events.notes_in(frame, sequence, plan.channel)), plan)
+    notes = _clear_of(frame, plan.begin, frame.score.pitched_notes, notes)
     if not pedals:
         return with_notes(frame.score, notes, [], plan), notes
     earliest, was_down = last_pedal(frame.score, plan.end)
@@ -312,6 +330,29 @@ def _without_overlaps(notes: Notes) -> Notes:
     same = notes["pitch"][1:] == notes["pitch"][:-1]
     notes["end"][:-1][same] = np.minimum(notes["end"][:-1][same], notes["start"][1:][same])
     return note_array(notes)
+
+
+def _clear_of(frame: Frame, begin: int, stayed: Notes, notes: Notes) -> Notes:
+    """Drawn notes that do not meet those that stayed, of which they may be struck only where they begin.
+
+    What stays is heard as long as a symbol says, and sounds to the tick: where the two differ by less than a
+    step, the drawn note gives way; where by more, it is left out, but for keys held since before `begin`,
+    which may be struck again.
+    """
+    notes = notes.copy()
+    fits = np.ones(len(notes), bool)
+    for i, (start, end, pitch) in enumerate(notes[["start", "end", "pitch"]].tolist()):
+        same = stayed[(stayed["pitch"] == pitch) & (stayed["start"] < end) & (stayed["end"] > start)]
+        for other_start, other_end in same[["start", "end"]].tolist():
+            over = float(np.diff(frame.steps(np.array([start, other_end])))[0])
+            if other_start > start:
+                notes["end"][i] = min(int(notes["end"][i]), other_start)
+            elif over < 1:
+                notes["start"][i] = max(int(notes["start"][i]), other_end)
+            elif other_start >= begin:
+                fits[i] = False
+        fits[i] &= notes["start"][i] < notes["end"][i]
+    return note_array(notes[fits])
 
 
 # --- By steps of a piano roll -------------------------------------------------------------------------------

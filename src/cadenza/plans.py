@@ -103,6 +103,8 @@ class Plan:
     program: int
     pedal_after: bool = False
     """Whether the sustain pedal is down where it ends."""
+    ends: bool = False
+    """Whether the piece ends with it."""
 
 
 def plan(score: Score, bars: int, begin: int | None = None) -> Plan:

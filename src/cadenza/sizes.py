@@ -21,16 +21,26 @@ def _check_layers(name: str, sizes: tuple[int, ...], fewest: int) -> None:
     _check(name, len(sizes) >= fewest and all(size >= 1 for size in sizes), "sizes of 1 and more", sizes)
 
 
-@dataclass(frozen=True)
-class RollLSTMConfig:
-    """Majer's network: an LSTM over binary frames (`models.roll_lstm`)."""
+def _check_counts(sizes: object, *names: str) -> None:
+    for name in names:
+        _check(name, getattr(sizes, name) >= 1, "1 or more", getattr(sizes, name))
 
-    width: int = 1024
-    """Units of a layer."""
+
+def _check_chances(sizes: object, *names: str) -> None:
+    for name in names:
+        _check(name, 0 <= getattr(sizes, name) < 1, "at least 0 and below 1", getattr(sizes, name))
+
+
+@dataclass(frozen=True)
+class _FrameSizes:
+    """What networks over binary frames share: recurrent layers of one width."""
+
+    width: int = 128
+    """Units of a recurrent layer."""
     layers: int = 2
-    """LSTM layers."""
+    """Recurrent layers."""
     dropout: float = 0.0
-    """Chance of a unit to be dropped after each layer."""
+    """Chance of a unit to be dropped after each recurrent layer."""
     steps: int = 1
     """Frames in a unit of time."""
     per: Literal["quarter", "second"] = "quarter"
@@ -39,10 +49,8 @@ class RollLSTMConfig:
     styles: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:
-        _check("width", self.width >= 1, "1 or more", self.width)
-        _check("layers", self.layers >= 1, "1 or more", self.layers)
-        _check("dropout", 0 <= self.dropout < 1, "at least 0 and below 1", self.dropout)
-        _check("steps", self.steps >= 1, "1 or more", self.steps)
+        _check_counts(self, "width", "layers", "steps")
+        _check_chances(self, "dropout")
 
     @property
     def roll(self) -> PianoRoll:
@@ -51,73 +59,42 @@ class RollLSTMConfig:
 
 
 @dataclass(frozen=True)
-class SigmoidLSTMConfig:
+class RollLSTMConfig(_FrameSizes):
+    """Majer's network: an LSTM over binary frames (`models.roll_lstm`)."""
+
+    width: int = 1024
+
+
+@dataclass(frozen=True)
+class SigmoidLSTMConfig(_FrameSizes):
     """Huang and Wu's sigmoid model: an LSTM over sums of embeddings (`models.sigmoid_lstm`)."""
 
     embedding: int = 128
     """Length of a key's vector."""
-    width: int = 128
-    """Units of a layer."""
-    layers: int = 2
-    """LSTM layers."""
-    dropout: float = 0.0
-    """Chance of a unit to be dropped after each layer."""
-    steps: int = 1
-    """Frames in a unit of time."""
-    per: Literal["quarter", "second"] = "quarter"
-    """The unit."""
-
-    styles: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:
-        _check("embedding", self.embedding >= 1, "1 or more", self.embedding)
-        _check("width", self.width >= 1, "1 or more", self.width)
-        _check("layers", self.layers >= 1, "1 or more", self.layers)
-        _check("dropout", 0 <= self.dropout < 1, "at least 0 and below 1", self.dropout)
-        _check("steps", self.steps >= 1, "1 or more", self.steps)
-
-    @property
-    def roll(self) -> PianoRoll:
-        """What it reads and writes."""
-        return PianoRoll(self.steps, self.per, articulated=False)
+        super().__post_init__()
+        _check_counts(self, "embedding")
 
 
 @dataclass(frozen=True)
-class RNNNADEConfig:
+class RNNNADEConfig(_FrameSizes):
     """RNN-NADE: a recurrent network that gives a NADE over the keys its biases (`models.rnn_nade`)."""
 
+    width: int = 100
+    layers: int = 1
     cell: Literal["tanh", "lstm"] = "tanh"
     """Of the recurrent layers; tanh, as published."""
-    width: int = 100
-    """Units of a recurrent layer."""
-    layers: int = 1
-    """Recurrent layers."""
     hidden: int = 150
     """Hidden units of the NADE."""
-    dropout: float = 0.0
-    """Chance of a unit to be dropped after each recurrent layer."""
     nade_dropout: float = 0.0
     """Chance of a hidden unit of the NADE to be dropped."""
-    steps: int = 1
-    """Frames in a unit of time."""
-    per: Literal["quarter", "second"] = "quarter"
-    """The unit."""
-
-    styles: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         _check("cell", self.cell in ("tanh", "lstm"), "tanh or lstm", self.cell)
-        _check("width", self.width >= 1, "1 or more", self.width)
-        _check("layers", self.layers >= 1, "1 or more", self.layers)
-        _check("hidden", self.hidden >= 1, "1 or more", self.hidden)
-        _check("dropout", 0 <= self.dropout < 1, "at least 0 and below 1", self.dropout)
-        _check("nade_dropout", 0 <= self.nade_dropout < 1, "at least 0 and below 1", self.nade_dropout)
-        _check("steps", self.steps >= 1, "1 or more", self.steps)
-
-    @property
-    def roll(self) -> PianoRoll:
-        """What it reads and writes."""
-        return PianoRoll(self.steps, self.per, articulated=False)
+        _check_counts(self, "hidden")
+        _check_chances(self, "nade_dropout")
 
 
 @dataclass(frozen=True)
@@ -149,8 +126,8 @@ class BiaxialConfig:
         _check_layers("time", self.time, 1)
         _check_layers("note", self.note, 1)
         _check_layers("dense", self.dense, 0)
-        _check("dropout", 0 <= self.dropout < 1, "at least 0 and below 1", self.dropout)
-        _check("steps", self.steps >= 1, "1 or more", self.steps)
+        _check_counts(self, "steps")
+        _check_chances(self, "dropout")
 
     @property
     def roll(self) -> PianoRoll:
@@ -192,11 +169,8 @@ class Seq2SeqConfig:
     styles: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:
-        for name in ("width", "layers", "dense", "stretch", "steps"):
-            _check(name, getattr(self, name) >= 1, "1 or more", getattr(self, name))
-        for name in ("dropout", "dense_dropout"):
-            chance = getattr(self, name)
-            _check(name, 0 <= chance < 1, "at least 0 and below 1", chance)
+        _check_counts(self, "width", "layers", "dense", "stretch", "steps")
+        _check_chances(self, "dropout", "dense_dropout")
         fine = len(self.forcing) == 2 and all(0 <= share <= 1 for share in self.forcing)
         _check("forcing", fine, "two shares from 0 to 1", self.forcing)
         plain = self.feedback == "sampled" or not self.velocity
@@ -226,7 +200,7 @@ class RollMarkovConfig:
     def __post_init__(self) -> None:
         _check("combine", self.combine in ("sum", "mean"), "sum or mean", self.combine)
         _check("order", self.order in (1, 2), "1 or 2", self.order)
-        _check("steps", self.steps >= 1, "1 or more", self.steps)
+        _check_counts(self, "steps")
 
     @property
     def roll(self) -> PianoRoll:
@@ -251,8 +225,8 @@ def _form(name: TokenFormName, steps: int) -> TokenForm:
 
 
 @dataclass(frozen=True)
-class TokenLSTMConfig:
-    """Huang and Wu's network: an LSTM over tokens (`models.token_lstm`)."""
+class _TokenSizes:
+    """What networks over tokens share: a vector a token, and recurrent layers of one width."""
 
     tokens: TokenFormName = "chords"
     """What a token is; truncated: chords of which no more than four keys are kept."""
@@ -261,20 +235,16 @@ class TokenLSTMConfig:
     embedding: int = 128
     """Length of a token's vector."""
     width: int = 128
-    """Units of a layer."""
+    """Units of a recurrent layer; of an encoder and a decoder, of both."""
     layers: int = 2
-    """LSTM layers."""
-    dropout: float = 0.0
-    """Chance of a unit to be dropped after each layer."""
+    """Recurrent layers; of an encoder and a decoder, of each."""
     vocabulary: int = 0
     """Tokens that are told apart; set by training to those of its corpora."""
 
     styles: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:
-        for name in ("steps", "embedding", "width", "layers"):
-            _check(name, getattr(self, name) >= 1, "1 or more", getattr(self, name))
-        _check("dropout", 0 <= self.dropout < 1, "at least 0 and below 1", self.dropout)
+        _check_counts(self, "steps", "embedding", "width", "layers")
         _check("vocabulary", self.vocabulary >= 0, "0 or more", self.vocabulary)
         _form(self.tokens, self.steps)
 
@@ -285,62 +255,43 @@ class TokenLSTMConfig:
 
 
 @dataclass(frozen=True)
-class NoteLSTMConfig:
+class TokenLSTMConfig(_TokenSizes):
+    """Huang and Wu's network: an LSTM over tokens (`models.token_lstm`)."""
+
+    dropout: float = 0.0
+    """Chance of a unit to be dropped after each layer."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_chances(self, "dropout")
+
+
+@dataclass(frozen=True)
+class NoteLSTMConfig(_TokenSizes):
     """Banić et al.'s network: an LSTM over names of notes and chords (`models.note_lstm`)."""
 
     tokens: TokenFormName = "names"
-    """What a token is."""
-    steps: int = 2
-    """Of chords, tokens in a quarter note."""
-    embedding: int = 128
-    """Length of a token's vector."""
     width: int = 512
-    """Units of a layer."""
     layers: int = 3
-    """LSTM layers."""
     dense: int = 256
     """Units of the dense layer after them."""
     recurrent_dropout: float = 0.3
     """Chance of a unit to be hidden from its own layer's next step."""
     context: int = 100
     """Tokens that it is shown before the one that it draws."""
-    vocabulary: int = 0
-    """Tokens that are told apart; set by training to those of its corpora."""
-
-    styles: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:
-        for name in ("steps", "embedding", "width", "layers", "dense", "context"):
-            _check(name, getattr(self, name) >= 1, "1 or more", getattr(self, name))
-        chance = self.recurrent_dropout
-        _check("recurrent_dropout", 0 <= chance < 1, "at least 0 and below 1", chance)
-        _check("vocabulary", self.vocabulary >= 0, "0 or more", self.vocabulary)
-        _form(self.tokens, self.steps)
-
-    @property
-    def form(self) -> TokenForm:
-        """What it reads and writes."""
-        return _form(self.tokens, self.steps)
-
-
-RollSizes = BiaxialConfig | RollLSTMConfig | SigmoidLSTMConfig | RNNNADEConfig | Seq2SeqConfig
-"""Of networks for piano rolls."""
+        super().__post_init__()
+        _check_counts(self, "dense", "context")
+        _check_chances(self, "recurrent_dropout")
 
 
 @dataclass(frozen=True)
-class Seq2SeqTokensConfig:
+class Seq2SeqTokensConfig(_TokenSizes):
     """Gabelberger's network, on tokens (`models.seq2seq_tokens`)."""
 
-    tokens: TokenFormName = "chords"
-    """What a token is."""
     steps: int = 4
-    """Of chords, tokens in a quarter note."""
-    embedding: int = 128
-    """Length of a token's vector."""
     width: int = 512
-    """Units of a layer, of both."""
-    layers: int = 2
-    """GRU layers of each."""
     dense: int = 256
     """Units of the dense layer after the decoder."""
     dropout: float = 0.2
@@ -351,25 +302,15 @@ class Seq2SeqTokensConfig:
     """Tokens that are read, and tokens that are written from them."""
     attention: bool = False
     """Whether the decoder attends to what the encoder gave out at each token."""
-    vocabulary: int = 0
-    """Tokens that are told apart; set by training to those of its corpora."""
-
-    styles: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:
-        for name in ("steps", "embedding", "width", "layers", "dense", "stretch"):
-            _check(name, getattr(self, name) >= 1, "1 or more", getattr(self, name))
-        for name in ("dropout", "dense_dropout"):
-            chance = getattr(self, name)
-            _check(name, 0 <= chance < 1, "at least 0 and below 1", chance)
-        _check("vocabulary", self.vocabulary >= 0, "0 or more", self.vocabulary)
-        _form(self.tokens, self.steps)
+        super().__post_init__()
+        _check_counts(self, "dense", "stretch")
+        _check_chances(self, "dropout", "dense_dropout")
 
-    @property
-    def form(self) -> TokenForm:
-        """What it reads and writes."""
-        return _form(self.tokens, self.steps)
 
+RollSizes = BiaxialConfig | RollLSTMConfig | SigmoidLSTMConfig | RNNNADEConfig | Seq2SeqConfig
+"""Of networks for piano rolls."""
 
 TokenSizes = TokenLSTMConfig | NoteLSTMConfig | Seq2SeqTokensConfig
 """Of models of tokens."""

@@ -63,9 +63,11 @@ def asked(elements: Elements, sequence: EventSequence, region: Region, rng: np.r
     """Elements of a piece of which something is told: what its drawn notes are like, stretch by stretch.
 
     Of density, register, dynamics, key and, in metrical music, chords, each one in two times; half of the
-    times only from a random element on.
+    times only from a random element on. Nothing where nothing is drawn.
     """
     drawn, _ = without(sequence, region.fixed)
+    if not len(drawn):
+        return elements
     numbers = np.arange(len(elements.kinds))
     begin = int(rng.integers(len(numbers))) if rng.random() < 0.5 else 0
     now, told = _now(elements)

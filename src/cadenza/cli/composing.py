@@ -41,10 +41,8 @@ def continue_(
     """
     from cadenza.compose import continue_takes
 
-    def edit(score: Score, wish: Wish, model: Model) -> list[Take]:
-        return continue_takes(score, wish, options.takes, model=model)
-
-    _edit_in_takes(prompt, out_file, options, options.wish(bars), edit)
+    edits = partial(continue_takes, takes=options.takes)
+    _edit_in_takes(prompt, out_file, options, options.wish(bars), edits)
 
 
 @app.command()
@@ -108,12 +106,7 @@ def infill(
     """
     from cadenza.compose import infill
 
-    part = choice.part()
-
-    def edit(score: Score, wish: Wish, model: Model) -> Take:
-        return infill(score, part, wish, model=model)
-
-    _edit(piece, out_file, options, options.wish(), edit)
+    _edit(piece, out_file, options, options.wish(), partial(infill, part=choice.part()))
 
 
 @app.command()
@@ -135,11 +128,7 @@ def accompany(
     """
     from cadenza.compose import Part, accompany
 
-    part = Part(from_bar, to_bar)
-
-    def edit(score: Score, wish: Wish, model: Model) -> Take:
-        return accompany(score, wish, part=part, melody=melody, model=model)
-
+    edit = partial(accompany, part=Part(from_bar, to_bar), melody=melody)
     _edit(piece, out_file, options, options.wish(), edit)
 
 
@@ -161,15 +150,10 @@ def harmonise(
     """
     from cadenza.compose import Part, harmonise
 
-    part = Part(from_bar, to_bar)
     wish = options.wish()
     if not wish.asked.chords:
         raise CadenzaError('harmonise needs --chords "| C | F | G7 | C |"; accompany finds its own')
-
-    def edit(score: Score, wish: Wish, model: Model) -> Take:
-        return harmonise(score, wish, part=part, model=model)
-
-    _edit(piece, out_file, options, wish, edit)
+    _edit(piece, out_file, options, wish, partial(harmonise, part=Part(from_bar, to_bar)))
 
 
 @app.command()
@@ -188,32 +172,25 @@ def vary(
     """
     from cadenza.compose import vary
 
-    part = choice.part()
-
-    def edit(score: Score, wish: Wish, model: Model) -> Take:
-        return vary(score, part, strength, wish, model=model)
-
+    edit = partial(vary, part=choice.part(), strength=strength)
     _edit(piece, out_file, options, options.wish(), edit)
 
 
-def _edit(
-    path: Path, out_file: Path, options: Composing, wish: Wish, edit: Callable[[Score, Wish, Model], Take]
-) -> None:
-    """Reads a piece, edits it for one take after the other and writes them; errors name the file."""
+def _edit(path: Path, out_file: Path, options: Composing, wish: Wish, edit: Callable[..., Take]) -> None:
+    """Reads a piece, edits it for one take after the other and writes them; errors name the file.
+
+    edit: called with a score, and with a wish and a model by name.
+    """
 
     def edits(score: Score, wish: Wish, model: Model) -> Iterator[Take]:
         for one in _wishes(wish, options.takes):
-            yield named(path, partial(edit, score, one, model))
+            yield named(path, partial(edit, score, wish=one, model=model))
 
     _edit_in_takes(path, out_file, options, wish, edits)
 
 
 def _edit_in_takes(
-    path: Path,
-    out_file: Path,
-    options: Composing,
-    wish: Wish,
-    edits: Callable[[Score, Wish, Model], Iterable[Take]],
+    path: Path, out_file: Path, options: Composing, wish: Wish, edits: Callable[..., Iterable[Take]]
 ) -> None:
     """The same by what returns all takes."""
     from cadenza import compose
@@ -223,7 +200,7 @@ def _edit_in_takes(
     named(path, lambda: compose.hear(score))
     writer = _Writer(out_file, options, path)
     model = compose.load_model(options.model)
-    writer.compose(named(path, lambda: edits(score, wish, model)))
+    writer.compose(named(path, partial(edits, score, wish=wish, model=model)))
 
 
 def _wishes(wish: Wish, takes: int) -> Iterator[Wish]:

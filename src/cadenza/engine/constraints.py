@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
 
@@ -115,6 +115,10 @@ class Constraints:
         """Constraints from a key and a range in words (see `parse_key` and `parse_range`); None for none."""
         low, high = (LOWEST, HIGHEST) if pitch_range is None else parse_range(pitch_range)
         return cls(None if key is None else parse_key(key), low, high, most, hand_span)
+
+    def between(self, lowest: int, highest: int) -> Constraints:
+        """The same of a narrower range. Raises CadenzaError where no pitch is left."""
+        return replace(self, lowest=max(self.lowest, lowest), highest=min(self.highest, highest))
 
     @cached_property
     def pitches(self) -> NDArray[np.bool_]:

@@ -13,18 +13,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from cadenza.models.rolls import RollBatch, RollModel, RollState, draw_weights
+from cadenza.models.rolls import FrameModel, draw_weights
 from cadenza.representation.pianoroll import KEYS
-from cadenza.sequence import Choose
 from cadenza.sizes import RollLSTMConfig
 
 
-class RollLSTM(RollModel):
+class RollLSTM(FrameModel):
     """See the module. Its state is the LSTM's."""
 
     def __init__(self, config: RollLSTMConfig) -> None:
@@ -40,18 +36,6 @@ class RollLSTM(RollModel):
                 nn.init.ones_(bias.data.chunk(4)[1])  # input, forget, cell, output: it remembers at first
 
     def logits(self, rows: Tensor, state: Any = None) -> tuple[Tensor, Any]:
-        """Log-odds that each key sounds in the frame after each of rows (batch, steps, 88), and the state."""
+        """See `FrameModel.logits`."""
         hidden, state = self.lstm(rows.transpose(0, 1).to(self.dense.weight.dtype), state)
         return self.dense(self.dropout(hidden)).float().transpose(0, 1), state
-
-    def read(self, batch: RollBatch, state: Any = None) -> tuple[Tensor, Any]:
-        """See `RollModel.read`."""
-        logits, state = self.logits(batch.rows, state)
-        return -F.binary_cross_entropy_with_logits(logits, batch.next_rows.float(), reduction="none"), state
-
-    def draw(self, state: RollState, choose: Choose) -> tuple[tuple[int, ...], NDArray[np.uint8]]:
-        """See `RollModel.draw`. It knows no velocities."""
-        logits, state.memory = self.logits(state.known.rows, state.memory)
-        odds = logits[0, -1].numpy()
-        offered = np.stack([np.zeros_like(odds), odds], axis=1)
-        return tuple(choose(key, offered[key]) for key in range(KEYS)), np.zeros(KEYS, np.uint8)

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from cadenza.representation.pianoroll import KEYS, NO_POSITION, RollSequence, Segments, segment
 from cadenza.sequence import Choose, Places, SequenceModel
@@ -108,6 +109,26 @@ class RollModel(nn.Module, SequenceModel[RollSequence, RollState]):
     @abstractmethod
     def draw(self, state: RollState, choose: Choose) -> tuple[tuple[int, ...], NDArray[np.uint8]]:
         """Reads `known` into the memory; the symbols of the next row, and its keys' velocities (88,)."""
+
+
+class FrameModel(RollModel):
+    """A model of binary frames whose keys are independent of one another, given the frames before."""
+
+    @abstractmethod
+    def logits(self, rows: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+        """Log-odds that each key sounds in the frame after each of rows (batch, steps, 88), and the state."""
+
+    def read(self, batch: RollBatch, state: Any = None) -> tuple[Tensor, Any]:
+        """See `RollModel.read`."""
+        logits, state = self.logits(batch.rows, state)
+        return -F.binary_cross_entropy_with_logits(logits, batch.next_rows.float(), reduction="none"), state
+
+    def draw(self, state: RollState, choose: Choose) -> tuple[tuple[int, ...], NDArray[np.uint8]]:
+        """See `RollModel.draw`. It knows no velocities."""
+        logits, state.memory = self.logits(state.known.rows, state.memory)
+        odds = logits[0, -1].numpy()
+        offered = np.stack([np.zeros_like(odds), odds], axis=1)
+        return tuple(choose(key, offered[key]) for key in range(KEYS)), np.zeros(KEYS, np.uint8)
 
 
 def _known(rows: NDArray[np.uint8], velocities: NDArray[np.uint8], positions: NDArray[np.int16]) -> RollBatch:

@@ -13,18 +13,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from cadenza.models.rolls import RollBatch, RollModel, RollState
+from cadenza.models.rolls import FrameModel
 from cadenza.representation.pianoroll import KEYS
-from cadenza.sequence import Choose
 from cadenza.sizes import SigmoidLSTMConfig
 
 
-class SigmoidLSTM(RollModel):
+class SigmoidLSTM(FrameModel):
     """See the module. Its state is the LSTM's."""
 
     def __init__(self, config: SigmoidLSTMConfig) -> None:
@@ -40,19 +36,7 @@ class SigmoidLSTM(RollModel):
         nn.init.zeros_(self.keys.bias)
 
     def logits(self, rows: Tensor, state: Any = None) -> tuple[Tensor, Any]:
-        """Log-odds that each key sounds in the frame after each of rows (batch, steps, 88), and the state."""
+        """See `FrameModel.logits`."""
         heard = rows.transpose(0, 1).to(self.keys.weight.dtype) @ self.keys.weight
         hidden, state = self.lstm(heard, state)
         return self.keys(self.back(self.dropout(hidden))).float().transpose(0, 1), state
-
-    def read(self, batch: RollBatch, state: Any = None) -> tuple[Tensor, Any]:
-        """See `RollModel.read`."""
-        logits, state = self.logits(batch.rows, state)
-        return -F.binary_cross_entropy_with_logits(logits, batch.next_rows.float(), reduction="none"), state
-
-    def draw(self, state: RollState, choose: Choose) -> tuple[tuple[int, ...], NDArray[np.uint8]]:
-        """See `RollModel.draw`. It knows no velocities."""
-        logits, state.memory = self.logits(state.known.rows, state.memory)
-        odds = logits[0, -1].numpy()
-        offered = np.stack([np.zeros_like(odds), odds], axis=1)
-        return tuple(choose(key, offered[key]) for key in range(KEYS)), np.zeros(KEYS, np.uint8)
