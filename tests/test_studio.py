@@ -727,6 +727,24 @@ def test_two_tabs_do_not_write_over_each_other(page: Page, studio: Studio) -> No
     wait_for_notes(page, 4)
 
 
+def test_what_goes_on_in_a_piece_ends_where_another_is_opened(page: Page) -> None:
+    page.click(".example >> nth=0")
+    wait_for_notes(page, 47)
+    page.fill("#bars", "64")
+    page.click("[data-operation=continue]")
+    page.locator("[data-act=keep]").wait_for()
+    page.click("#pieces")
+    page.click("text=New piece")
+    wait_for_notes(page, 0)
+    expect(page.locator("#takes")).to_be_empty()
+    expect(page.locator("#play")).to_have_attribute("aria-pressed", "false")
+    draw(page, LINE[0])
+    wait_for_notes(page, 1)
+    page.click("#pieces")
+    page.click("#pieces-sheet .list button >> nth=0")
+    wait_for_notes(page, 47)
+
+
 def test_a_tab_comes_back_to_its_piece_though_another_was_saved_later(page: Page) -> None:
     draw(page, *LINE)
     wait_for_notes(page, 4)

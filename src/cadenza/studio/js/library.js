@@ -65,6 +65,7 @@ export class Library {
 
   /** Works on a piece from now on. @param {string} id @param {(() => void) | null} release */
   #take(id, release) {
+    this.session.leaving.emit(undefined);
     this.#release?.();
     this.#release = release;
     this.#piece = id;

@@ -369,8 +369,6 @@ async function openFile(file) {
   if (!file) return;
   const read = await opened(file);
   if (!read) return;
-  takes.discard();
-  transport.stop();
   await library.create(read.name, `Open ${file.name}`, read.change);
   fit();
   if (read.remarks.length) tell(read.remarks.join(" "));

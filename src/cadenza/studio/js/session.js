@@ -40,6 +40,8 @@ export class Session {
   /** Notes that ghosts stand in place of. @type {ReadonlySet<number>} */
   replaced = new Set();
 
+  /** Another piece is about to be opened: whatever goes on in this one ends, and is kept in it. */
+  leaving = new Signal();
   pieceChanged = new Signal();
   selectionChanged = new Signal();
   playheadChanged = new Signal();

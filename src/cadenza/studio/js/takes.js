@@ -63,6 +63,7 @@ export class Takes {
   /** @param {import("./session.js").Session} session */
   constructor(session) {
     this.session = session;
+    session.leaving.on(() => this.discard());
   }
 
   /** Whether notes are still coming. */

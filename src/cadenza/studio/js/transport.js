@@ -45,6 +45,7 @@ export class Transport {
     worker.onmessage = () => this.#tick();
     this.changed.on(() => worker.postMessage(this.playing));
     session.pieceChanged.on(() => this.#retime());
+    session.leaving.on(() => this.stop());
   }
 
   /** @param {number} [from] tick; by default the playhead */
