@@ -19,23 +19,25 @@ const TREMBLE = 4;
  * What a drag on a canvas does, after it began: `move` on the way, `end` where the pointer is let go.
  * @param {HTMLCanvasElement} canvas
  * @param {{begin?(event: PointerEvent): void, move?(event: PointerEvent, from: number): void,
- *   end(event: PointerEvent, from: number): void}} acts from: where it began, in pixels
+ *   end(from: number, until: number): void}} acts from, until: where it began and where it was last, in pixels
  */
 export function drags(canvas, { begin, move, end }) {
-  /** @type {PointerEvent | null} */
-  let first = null;
+  /** @type {{from: number, last: number} | null} in numbers, for events forget where they were */
+  let drag = null;
   canvas.addEventListener("pointerdown", (event) => {
     canvas.setPointerCapture(event.pointerId);
-    first = event;
+    drag = { from: event.offsetX, last: event.offsetX };
     begin?.(event);
   });
   canvas.addEventListener("pointermove", (event) => {
-    if (first) move?.(event, first.offsetX);
+    if (!drag) return;
+    drag.last = event.offsetX;
+    move?.(event, drag.from);
   });
   for (const kind of /** @type {const} */ (["pointerup", "pointercancel"])) {
-    canvas.addEventListener(kind, (event) => {
-      if (first) end(event, first.offsetX);
-      first = null;
+    canvas.addEventListener(kind, () => {
+      if (drag) end(drag.from, drag.last);
+      drag = null;
     });
   }
 }
@@ -43,7 +45,7 @@ export function drags(canvas, { begin, move, end }) {
 export class Gestures {
   /** @type {Gesture | null} */
   #gesture = null;
-  /** @type {Map<number, PointerEvent>} fingers that touch */
+  /** @type {Map<number, {x: number, y: number}>} where fingers touch */
   #fingers = new Map();
   /** @type {{distance: number, x: number, y: number} | null} */
   #pinch = null;
@@ -108,7 +110,7 @@ export class Gestures {
     const { over } = this.roll.canvases;
     over.focus({ preventScroll: true });
     this.roll.moment.caret = false;
-    if (event.pointerType === "touch") this.#fingers.set(event.pointerId, event);
+    if (event.pointerType === "touch") this.#fingers.set(event.pointerId, { x: event.offsetX, y: event.offsetY });
     if (this.#fingers.size === 2) {
       this.#gesture?.cancel();
       this.#gesture = null;
@@ -186,7 +188,8 @@ export class Gestures {
   /** Draws a note as long as the pointer is drawn. @param {PointerEvent} event @returns {Gesture} */
   #drawing(event) {
     const { session, view } = this;
-    const start = this.#before(view.tick(event.offsetX));
+    const { offsetX: x0 } = event;
+    const start = this.#before(view.tick(x0));
     const pitch = view.pitch(event.offsetY);
     const usual = Math.max(session.length, 1);
     let drawn = note(pitch, start, start + usual, session.velocity);
@@ -195,7 +198,7 @@ export class Gestures {
     this.#preview([drawn]);
     return {
       move: (now) => {
-        if (Math.abs(now.offsetX - event.offsetX) < TREMBLE) return;
+        if (Math.abs(now.offsetX - x0) < TREMBLE) return;
         const end = this.#snapped(view.tick(now.offsetX) + session.snap / 2, now.altKey);
         drawn = { ...drawn, end: Math.max(end, start + Math.max(1, Math.min(session.snap, usual))) };
         this.#preview([drawn]);
@@ -268,7 +271,7 @@ export class Gestures {
 
   /** @param {PointerEvent} event */
   #move(event) {
-    if (this.#fingers.has(event.pointerId)) this.#fingers.set(event.pointerId, event);
+    if (this.#fingers.has(event.pointerId)) this.#fingers.set(event.pointerId, { x: event.offsetX, y: event.offsetY });
     if (this.#pinch) return this.#pinched();
     if (this.#gesture) return this.#gesture.move(event);
     if (event.pointerType !== "touch") this.#point(event);
@@ -298,8 +301,7 @@ export class Gestures {
   /** How far two fingers are from each other, and where their middle is. */
   #spread() {
     const [a, b] = [...this.#fingers.values()];
-    const distance = Math.max(20, Math.hypot(a.offsetX - b.offsetX, a.offsetY - b.offsetY));
-    return { distance, x: (a.offsetX + b.offsetX) / 2, y: (a.offsetY + b.offsetY) / 2 };
+    return { distance: Math.max(20, Math.hypot(a.x - b.x, a.y - b.y)), x: (a.x + b.x) / 2, y: (a.y + b.y) / 2 };
   }
 
   #pinched() {
@@ -327,15 +329,15 @@ export class Gestures {
     const { session, view } = this;
     const beat = (/** @type {number} */ x) => Math.max(0, this.#snapped(view.tick(x)));
     const bar = (/** @type {number} */ x) => Math.max(0, Math.round(view.tick(x) / TICKS) * TICKS);
-    const still = (/** @type {PointerEvent} */ event, /** @type {number} */ from) => Math.abs(event.offsetX - from) < 2 * TREMBLE;
+    const still = (/** @type {number} */ from, /** @type {number} */ until) => Math.abs(until - from) < 2 * TREMBLE;
     drags(ruler, {
       move: (event, from) => {
-        if (still(event, from)) return;
+        if (still(from, event.offsetX)) return;
         const [begin, end] = [bar(from), bar(event.offsetX)].sort((a, b) => a - b);
         session.set({ loop: end > begin ? [begin, end] : null });
       },
-      end: (event, from) => {
-        if (still(event, from)) session.setPlayhead(beat(event.offsetX), true);
+      end: (from, until) => {
+        if (still(from, until)) session.setPlayhead(beat(until), true);
       },
     });
   }
@@ -377,8 +379,8 @@ export class Gestures {
   #onPedals(lane) {
     const { session, view } = this;
     drags(lane, {
-      end: (event, from) => {
-        const [begin, end] = [from, event.offsetX].map((x) => Math.max(0, this.#snapped(view.tick(x)))).sort((a, b) => a - b);
+      end: (from, until) => {
+        const [begin, end] = [from, until].map((x) => Math.max(0, this.#snapped(view.tick(x)))).sort((a, b) => a - b);
         const { pedal } = session.piece;
         const here = view.tick(from);
         if (end <= begin) return this.#press(pedal.filter(([a, b]) => here < a || here > b));
