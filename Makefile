@@ -17,12 +17,15 @@ CLEAN_ENV := env -u CADENZA_DATA -u PYTHONPATH OMP_NUM_THREADS=1 MPLBACKEND=Agg
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help compose setup test lint format smoke unit clean
+TYPESCRIPT := typescript@7.0.2
+
+.PHONY: help studio compose browser setup test lint format smoke unit clean
 
 help:
+	@echo 'make studio    open the studio in the browser: a piano roll that writes with you'
 	@echo 'make compose   sixteen bars: out/cadenza.mid, out/cadenza.wav and out/cadenza.png'
 	@echo 'make test      everything that is checked: lint, types, a fresh install that composes, the tests'
-	@echo 'make lint      ruff and pyright'
+	@echo 'make lint      ruff, pyright, and the types of the studio where npm is there'
 	@echo 'make format    let ruff mend and lay out the code'
 	@echo 'make unit      the tests alone; ARGS="tests/test_midi.py -k pedal" picks some'
 	@echo 'make setup     the environment for working on Cadenza, in $(TEST)'
@@ -48,6 +51,9 @@ $(BASE)/.installed: $(PACKAGING) $(SOURCES)
 $(TEST)/.installed: $(PACKAGING)
 	$(call install,$(TEST),--editable '$(EXTRAS)')
 
+studio: $(BASE)/.installed
+	$(BASE)/bin/cadenza studio $(ARGS)
+
 compose: $(BASE)/.installed
 	@mkdir -p out
 	$(BASE)/bin/cadenza compose --style pop --bars 16 --seed 1 -o out/cadenza.mid --wav --png
@@ -60,6 +66,9 @@ lint: $(TEST)/.installed
 	$(TEST)/bin/ruff check
 	$(TEST)/bin/ruff format --check
 	$(TEST)/bin/pyright --pythonpath $(TEST)/bin/python
+	@if command -v npm > /dev/null; then \
+	    npm exec --yes --prefer-offline --package=$(TYPESCRIPT) -- tsc --project tsconfig.json; \
+	else echo 'no npm: the types of the studio are not checked'; fi
 
 format: $(TEST)/.installed
 	$(TEST)/bin/ruff check --fix
@@ -70,11 +79,21 @@ smoke: $(BASE)/.installed
 	@$(BASE)/bin/python -c 'import importlib.util as u, sys; sys.exit("torch in the base install" if u.find_spec("torch") else 0)'
 	@$(BASE)/bin/cadenza --help > /dev/null
 	@$(BASE)/bin/python -m cadenza --help > /dev/null
+	@$(BASE)/bin/python -c 'from cadenza.server.serving import serve; from cadenza.server.app import PAGES; (PAGES / "index.html").read_text()'
 	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && cd "$$folder" && \
 	    "$(CURDIR)/$(BASE)/bin/cadenza" compose --style pop --bars 4 --seed 1 -o smoke.mid --wav --png && \
 	    test -s smoke.mid && test -s smoke.wav && test -s smoke.png
 
-unit: $(TEST)/.installed
+# The studio is tested in a real browser, a package of the system.
+browser:
+	@command -v chromium > /dev/null || command -v chromium-browser > /dev/null || \
+	    command -v google-chrome > /dev/null || { \
+	    test "$$(id -u)" = 0 && command -v apt-get > /dev/null && \
+	    apt-get update --quiet=2 && apt-get install --quiet=2 --yes chromium > /dev/null; } || { \
+	    echo 'the studio is tested in Chromium, which is not here: install it (Debian: apt-get install chromium)' >&2; \
+	    exit 2; }
+
+unit: $(TEST)/.installed browser
 	@$(CLEAN_ENV) $(TEST)/bin/python -m pytest -n $(WORKERS) --hypothesis-profile=ci $(ARGS)
 
 clean:

@@ -299,9 +299,22 @@ def test_third_party_packages_are_declared(name: str) -> None:
 
 
 def test_starting_up_loads_nothing_heavy() -> None:
-    heavy = ["torch", "matplotlib", "music21", "pretty_midi", "scipy", "verovio"]
+    heavy = ["torch", "matplotlib", "music21", "pretty_midi", "scipy", "verovio", "fastapi", "uvicorn"]
     result = python(f"import cadenza, cadenza.cli; print([m for m in {heavy} if m in sys.modules])")
     assert result.stdout.strip() == "[]", result.stdout + result.stderr
+
+
+def test_the_studios_pages_stay_small_and_at_home() -> None:
+    pages = [
+        path for path in (PACKAGE / "studio").rglob("*") if path.suffix in {".js", ".css", ".html", ".svg"}
+    ]
+    texts = {path: path.read_text(encoding="utf-8") for path in pages}
+    assert sum(text.count("\n") for text in texts.values()) < 5000
+    for path, text in texts.items():
+        assert not re.search(r"https?://(?!www\.w3\.org/2000/svg)", text), path
+        if path.suffix == ".js":
+            assert text.startswith("// "), f"{path.name} does not say what it is for"
+            assert text.count("\n") < 600, path
 
 
 def test_every_module_imports_without_the_extras() -> None:

@@ -46,6 +46,45 @@ def test_what_is_added_begins_after_the_prompt_and_fills_the_bars(model: compose
     assert take.added["end"].max() <= 3840 + 4 * 1920
 
 
+def test_adding_can_begin_at_any_tick_after_the_last_onset(model: compose.Model) -> None:
+    take = continue_(two_bars(), Wish(bars=1), begin=4000, model=model)
+    assert take.begin == 4000
+    assert take.added["start"].min() >= 4000
+    assert take.added["end"].max() <= 3 * 1920 + 1920
+    with pytest.raises(CadenzaError, match="only be added after the last of the prompt, not at tick 3360"):
+        continue_(two_bars(), Wish(bars=1), begin=3360, model=model)
+
+
+@pytest.mark.parametrize("name", ["composer", "roll_markov", "token_lstm"])
+def test_a_listener_hears_what_comes(name: str) -> None:
+    told: list[tuple[int, int, int]] = []
+    take = continue_(
+        two_bars(),
+        Wish(bars=4, seed=3),
+        model=load_model(name),
+        listen=lambda notes: told.extend(notes[["start", "pitch", "end"]].tolist()),
+    )
+    heard = {(start, pitch): end for start, pitch, end in told}
+    drawn = {(n["start"], n["pitch"]): n["end"] for n in take.added}
+    # What the last few steps or tokens make is told by the take alone.
+    last = take.added["start"].max()
+    missed = {at for at in drawn if at not in heard}
+    assert all(start > last - 1920 for start, _ in missed)
+    assert len(missed) <= 8
+
+
+def test_what_a_listener_raises_ends_the_drawing(model: compose.Model) -> None:
+    told: list[int] = []
+
+    def enough(notes: np.ndarray) -> None:
+        told.append(len(notes))
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        continue_(two_bars(), Wish(bars=64), model=model, listen=enough)
+    assert told == [1]
+
+
 def test_the_prompt_comes_back_untouched(model: compose.Model) -> None:
     drums = Track.named("Drums", note_array([(36, 0, 10, 100)], channel=9))
     words = Event(120, b"\xff\x05la")

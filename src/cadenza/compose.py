@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cadenza.corpus import excerpt
-from cadenza.drafts import Draft, draft_around, drafts_of
+from cadenza.drafts import Draft, Listener, draft_around, drafts_of
 from cadenza.engine.chooser import Side
 from cadenza.engine.constraints import Constraints
 from cadenza.engine.sampler import Sampling
@@ -43,6 +43,7 @@ __all__ = [
     "Constraints",
     "Expression",
     "Form",
+    "Listener",
     "Model",
     "Part",
     "Plan",
@@ -133,14 +134,15 @@ def generate(
     metre: tuple[int, int] = (4, 4),
     form: Form | None = None,
     model: Model | None = None,
+    listen: Listener | None = None,
 ) -> Take:
     """Composes from nothing, in a metre, at a tempo in quarter notes a minute (by default the style's).
 
     Without a style, in the model's first. In a form, its sections are equally long, and where a letter comes
-    again, most notes of its first section do. Raises CadenzaError for a metre or tempo out of range, and for
-    a form that the bars or the model do not fit.
+    again, most notes of its first section do. `listen` is told the notes as they are drawn. Raises
+    CadenzaError for a metre or tempo out of range, and for a form that the bars or the model do not fit.
     """
-    return generate_takes(wish, 1, tempo=tempo, metre=metre, form=form, model=model)[0]
+    return generate_takes(wish, 1, tempo=tempo, metre=metre, form=form, model=model, listen=listen)[0]
 
 
 def generate_takes(
@@ -151,10 +153,12 @@ def generate_takes(
     metre: tuple[int, int] = (4, 4),
     form: Form | None = None,
     model: Model | None = None,
+    listen: Listener | None = None,
 ) -> list[Take]:
     """Several takes of one piece from nothing, of the wish's seed and those after it: see `generate`.
 
-    Each is what `generate` makes of its seed; drawn together, they take less time.
+    Each is what `generate` makes of its seed; drawn together, as they are where nobody listens and the model
+    can, they take less time.
     """
     model = model or load_model()
     if wish.style is None:
@@ -172,12 +176,12 @@ def generate_takes(
     bar = empty.bar_ticks(empty.time_signatures[0])
     if form is not None:
         seeds = range(wish.seed, wish.seed + takes)
-        return [_in_form(replace(wish, seed=seed), form, model, frame) for seed in seeds]
+        return [_in_form(replace(wish, seed=seed), form, model, frame, listen) for seed in seeds]
     plan = Plan(0, wish.bars * bar, LONGEST_BARS * bar, 0, 0, ends=True)
-    return _takes(wish, model, frame, None, plan, takes=takes)
+    return _takes(wish, model, frame, None, plan, takes=takes, listen=listen)
 
 
-def _in_form(wish: Wish, form: Form, model: Model, frame: Frame) -> Take:
+def _in_form(wish: Wish, form: Form, model: Model, frame: Frame, listen: Listener | None) -> Take:
     """A piece from nothing in a form, section after section."""
     _check_style(wish, model)
     bar = frame.score.bar_ticks(frame.score.metre_at(0))
@@ -198,31 +202,52 @@ def _in_form(wish: Wish, form: Form, model: Model, frame: Frame) -> Take:
             score = repeated(score, source, begin, length, notes[~among(notes, anew)])
         around = surroundings(frame, score, begin, begin + length, stops=is_last)
         plan = Plan(begin, begin + length, LONGEST_BARS * bar, 0, 0)
-        drafts.append(draft_around(replace(wish, seed=seed), model, around, plan, pedals=not returns))
+        sown = replace(wish, seed=seed)
+        drafts.append(draft_around(sown, model, around, plan, pedals=not returns, listen=listen))
         score = in_one_track(drafts[-1].score)
     seconds = sum(draft.seconds for draft in drafts)
     return replace(_taken(wish, model, drafts[-1], 0), score=score, added=score.notes, seconds=seconds)
 
 
-def continue_(score: Score, wish: Wish, *, model: Model | None = None) -> Take:
+def continue_(
+    score: Score,
+    wish: Wish,
+    *,
+    begin: int | None = None,
+    model: Model | None = None,
+    listen: Listener | None = None,
+) -> Take:
     """Composes what comes after a score, which comes back untouched.
 
-    The added notes begin where the last note has ended, at the next bar line at the latest, and fill `bars`
-    bars (after the rest of a bar that is under way). Raises CadenzaError for what `hear` refuses.
+    The added notes begin at the tick `begin`, by default where the last note has ended, at the next bar line
+    at the latest, and fill `bars` bars (after the rest of a bar that is under way). `listen` is told them as
+    they are drawn. Raises CadenzaError for what `hear` refuses, and where a note begins at `begin` or later.
     """
-    return continue_takes(score, wish, 1, model=model)[0]
+    return continue_takes(score, wish, 1, begin=begin, model=model, listen=listen)[0]
 
 
-def continue_takes(score: Score, wish: Wish, takes: int, *, model: Model | None = None) -> list[Take]:
+def continue_takes(
+    score: Score,
+    wish: Wish,
+    takes: int,
+    *,
+    begin: int | None = None,
+    model: Model | None = None,
+    listen: Listener | None = None,
+) -> list[Take]:
     """Several takes of a continuation, of the wish's seed and those after it: see `continue_`.
 
-    Each is what `continue_` makes of its seed; drawn together, they take less time.
+    Each is what `continue_` makes of its seed; drawn together, as they are where nobody listens and the model
+    can, they take less time.
     """
     frame, prompt = hear(score)
     model = model or load_model()
     if wish.style is None:
         wish = replace(wish, style=likeliest_style(model.sequence_model, prompt))
-    taken = _takes(wish, model, frame, prompt, plan(frame.score, wish.bars), takes=takes)
+    if begin is not None and begin <= int(playable(score)["start"].max()):
+        raise CadenzaError(f"notes can only be added after the last of the prompt, not at tick {begin}")
+    where = plan(frame.score, wish.bars, begin)
+    taken = _takes(wish, model, frame, prompt, where, takes=takes, listen=listen)
     signatures = score.time_signatures
     return [replace(take, score=replace(take.score, time_signatures=signatures)) for take in taken]
 
@@ -239,7 +264,9 @@ def generate_after(corpus: str, wish: Wish, *, model: Model | None = None) -> Ta
     return replace(take, score=score, begin=0, added=score.notes)
 
 
-def infill(score: Score, part: Part, wish: Wish, *, model: Model | None = None) -> Take:
+def infill(
+    score: Score, part: Part, wish: Wish, *, model: Model | None = None, listen: Listener | None = None
+) -> Take:
     """Draws a part of a score anew, or fills it where it is empty; everything else stays.
 
     Of a part of some pitches, what is drawn is of these; of all that one hand plays, it lies on that hand's
@@ -248,11 +275,17 @@ def infill(score: Score, part: Part, wish: Wish, *, model: Model | None = None) 
     """
     all_pitches = (part.lowest, part.highest) == (WHOLE.lowest, WHOLE.highest)
     side = SIDE_OF_HAND[part.hand] if part.hand is not None and all_pitches else None
-    return _anew(score, part, part.notes(with_bars(score)), wish, model, side=side)
+    return _anew(score, part, part.notes(with_bars(score)), wish, model, side=side, listen=listen)
 
 
 def harmonise(
-    score: Score, wish: Wish, *, part: Part = WHOLE, melody: bool = False, model: Model | None = None
+    score: Score,
+    wish: Wish,
+    *,
+    part: Part = WHOLE,
+    melody: bool = False,
+    model: Model | None = None,
+    listen: Listener | None = None,
 ) -> Take:
     """Accompanies a melody with the chords that the wish asks for; see `accompany`.
 
@@ -260,10 +293,18 @@ def harmonise(
     """
     if not wish.asked.chords:
         raise CadenzaError("no chords to harmonise with; accompany finds its own")
-    return accompany(score, wish, part=part, melody=melody, model=model)
+    return accompany(score, wish, part=part, melody=melody, model=model, listen=listen)
 
 
-def vary(score: Score, part: Part, strength: float, wish: Wish, *, model: Model | None = None) -> Take:
+def vary(
+    score: Score,
+    part: Part,
+    strength: float,
+    wish: Wish,
+    *,
+    model: Model | None = None,
+    listen: Listener | None = None,
+) -> Take:
     """Draws a share of a part's notes anew, chosen by the wish's seed; strength is the share, above 0 to 1.
 
     Raises CadenzaError as `infill` does, and for a part without notes.
@@ -273,11 +314,17 @@ def vary(score: Score, part: Part, strength: float, wish: Wish, *, model: Model 
     notes = part.notes(with_bars(score))
     if not len(notes):
         raise CadenzaError("there is no note to vary in that part: infill fills it")
-    return _anew(score, part, share_of(notes, strength, wish.seed), wish, model)
+    return _anew(score, part, share_of(notes, strength, wish.seed), wish, model, listen=listen)
 
 
 def accompany(
-    score: Score, wish: Wish, *, part: Part = WHOLE, melody: bool = False, model: Model | None = None
+    score: Score,
+    wish: Wish,
+    *,
+    part: Part = WHOLE,
+    melody: bool = False,
+    model: Model | None = None,
+    listen: Listener | None = None,
 ) -> Take:
     """Draws an accompaniment below a melody; or, with `melody`, a melody above an accompaniment.
 
@@ -286,7 +333,7 @@ def accompany(
     if not len(part.notes(with_bars(score))):
         raise CadenzaError("there is no note to accompany" + (" in that part" if part != WHOLE else ""))
     side: Side = "above" if melody else "below"
-    return _anew(score, part, note_array([]), wish, model, side=side, single=melody)
+    return _anew(score, part, note_array([]), wish, model, side=side, single=melody, listen=listen)
 
 
 def _anew(
@@ -298,6 +345,7 @@ def _anew(
     *,
     side: Side | None = None,
     single: bool = False,
+    listen: Listener | None = None,
 ) -> Take:
     """Draws notes into a part of a score from which some were removed."""
     frame, heard = hear(score)
@@ -316,7 +364,7 @@ def _anew(
         wish = replace(wish, style=likeliest_style(model.sequence_model, heard))
     _check_style(wish, model)
     plan = plan_of(frame.score, begin, end, pedal_after=whole and pedal_after)
-    draft = draft_around(wish, model, around, plan, pedals=whole, side=side, single=single)
+    draft = draft_around(wish, model, around, plan, pedals=whole, side=side, single=single, listen=listen)
     lines = frame.score.bar_lines(end)
     bars = int(((lines >= begin) & (lines < end)).sum())
     take = _taken(replace(wish, bars=bars), model, draft, begin)
@@ -403,12 +451,19 @@ def likeliest_style(model: SequenceModel[Any, Any], prompt: EventSequence) -> st
 
 
 def _takes(
-    wish: Wish, model: Model, frame: Frame, prompt: EventSequence | None, plan: Plan, *, takes: int
+    wish: Wish,
+    model: Model,
+    frame: Frame,
+    prompt: EventSequence | None,
+    plan: Plan,
+    *,
+    takes: int,
+    listen: Listener | None,
 ) -> list[Take]:
     _check_style(wish, model)
     seeds = range(wish.seed, wish.seed + takes)
     begin = plan.begin if prompt is not None else 0
-    drafts = drafts_of(wish, model, frame, prompt, plan, seeds=seeds)
+    drafts = drafts_of(wish, model, frame, prompt, plan, seeds=seeds, listen=listen)
     return [
         _taken(replace(wish, seed=seed), model, draft, begin)
         for seed, draft in zip(seeds, drafts, strict=True)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, cast
+from typing import Any, Final, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,6 +48,19 @@ HANDS: Final = 2
 """Voices of a piece from nothing, where the voices of a piece are written one after the other."""
 
 
+TOLD_EVERY: Final = 4
+"""Steps or tokens after which a listener is told of the notes that they make."""
+
+Listener = Callable[[Notes], None]
+"""Is told the notes of a draft, in ticks, while they are drawn.
+
+Of notes with one onset and pitch the last one holds; what the draft says in the end holds before all of them.
+What it raises ends the drawing.
+"""
+
+T = TypeVar("T")
+
+
 @dataclass(frozen=True)
 class Draft:
     """What a model wrote."""
@@ -64,8 +77,16 @@ class Draft:
     """Spent on drawing."""
 
 
-def draft_of(wish: Wish, model: Model, frame: Frame, prompt: EventSequence | None, plan: Plan) -> Draft:
-    """What a model writes into a plan; without a prompt, from nothing.
+def draft_of(
+    wish: Wish,
+    model: Model,
+    frame: Frame,
+    prompt: EventSequence | None,
+    plan: Plan,
+    *,
+    listen: Listener | None = None,
+) -> Draft:
+    """What a model writes into a plan; without a prompt, from nothing. A listener hears it come.
 
     Raises CadenzaError where the model cannot be asked for what the wish holds.
     """
@@ -73,18 +94,22 @@ def draft_of(wish: Wish, model: Model, frame: Frame, prompt: EventSequence | Non
     _check_asked(wish, model)
     if isinstance(model.form, PianoRoll):
         stretch = stretch_of(wish, model, model.form, frame.score, plan, continues=prompt is not None)
-        rows = list(draw_steps(wish, model, stretch))
+        rows = _overheard(
+            draw_steps(wish, model, stretch), listen, lambda rows: add_steps(frame.score, plan, stretch, rows)
+        )
         seconds = time.perf_counter() - begun
         heard = 0 if stretch.prompt is None else len(notes_of(stretch.prompt))
         remarks = () if stretch.prompt is None else _cut(stretch.span.begin, HEARD, "steps")
         return Draft(*add_steps(frame.score, plan, stretch, rows), heard, remarks, seconds)
     if isinstance(model.form, Vocabulary):
         text = text_of(model, model.form, frame.score, plan, continues=prompt is not None)
-        tokens = list(draw_tokens(wish, model, text))
+        tokens = _overheard(
+            draw_tokens(wish, model, text), listen, lambda drawn: add_tokens(frame.score, plan, text, drawn)
+        )
         seconds = time.perf_counter() - begun
         heard = sum(len(n) for voice in text.voices for n in text.vocabulary.form.notes(voice.words))
         return Draft(*add_tokens(frame.score, plan, text, tokens), heard, text.remarks, seconds)
-    drawn = list(draw(wish, model, frame, prompt, plan))
+    drawn = _overheard_notes(draw(wish, model, frame, prompt, plan), listen, frame, plan)
     seconds = time.perf_counter() - begun
     every = 0 if prompt is None else len(prompt)
     heard = min(every, model.context or every)
@@ -92,11 +117,20 @@ def draft_of(wish: Wish, model: Model, frame: Frame, prompt: EventSequence | Non
 
 
 def drafts_of(
-    wish: Wish, model: Model, frame: Frame, prompt: EventSequence | None, plan: Plan, *, seeds: Sequence[int]
+    wish: Wish,
+    model: Model,
+    frame: Frame,
+    prompt: EventSequence | None,
+    plan: Plan,
+    *,
+    seeds: Sequence[int],
+    listen: Listener | None = None,
 ) -> list[Draft]:
-    """What `draft_of` returns for each of several seeds; drawn in step where the model can."""
-    if len(seeds) == 1 or not isinstance(model.sequence_model, JointModel):
-        return [draft_of(replace(wish, seed=seed), model, frame, prompt, plan) for seed in seeds]
+    """What `draft_of` returns for each of several seeds; in step, where the model can and nobody listens."""
+    if len(seeds) == 1 or listen or not isinstance(model.sequence_model, JointModel):
+        return [
+            draft_of(replace(wish, seed=seed), model, frame, prompt, plan, listen=listen) for seed in seeds
+        ]
     player = cast("JointModel[Any, Any]", model.sequence_model)
     every = 0 if prompt is None else len(prompt)
     heard = min(every, model.context or every)
@@ -133,10 +167,12 @@ def draft_around(
     pedals: bool,
     side: Side | None = None,
     single: bool = False,
+    listen: Listener | None = None,
 ) -> Draft:
     """What a model writes into a part of a piece around what stays there, which the frame's score holds.
 
-    pedals: whether it writes the sustain pedal as well. side and single: see `engine.chooser.Passage`.
+    pedals: whether it writes the sustain pedal as well. side and single: see `engine.chooser.Passage`. A
+    listener hears it come.
     Raises CadenzaError where the model cannot, and where no note fits.
     """
     if not isinstance(model.sequence_model, EditModel):
@@ -151,7 +187,7 @@ def draft_around(
     stops = STOP in around.setting.known.kinds
     span = Span(first, stop, longest - first, may_end=_last_bar(places, first, stop) if stops else None)
     passage = Passage(span, places, around.prompt, setting, wish.style, side, single)
-    drawn = list(_stream(wish, model.sequence_model, passage))
+    drawn = _overheard_notes(_stream(wish, model.sequence_model, passage), listen, around.frame, plan)
     seconds = time.perf_counter() - begun
     score, notes = around.frame.score, note_array([])
     if drawn:
@@ -159,6 +195,34 @@ def draft_around(
     if not len(notes):
         raise CadenzaError("no note fits: the notes that stay and what is asked for leave no key free")
     return Draft(score, notes, around.heard, (), seconds)
+
+
+def _overheard_notes(
+    drawn: Iterator[Drawn], listen: Listener | None, frame: Frame, plan: Plan
+) -> list[Drawn]:
+    """All notes that are drawn, each told to a listener."""
+    every: list[Drawn] = []
+    for note in drawn:
+        every.append(note)
+        if listen:
+            listen(within(events.notes_in(frame, sequence_of([note], frame.grid), plan.channel), plan))
+    return every
+
+
+def _overheard(
+    drawn: Iterator[T], listen: Listener | None, added: Callable[[list[T]], tuple[Score, Notes]]
+) -> list[T]:
+    """All that is drawn. A listener is told every few steps or tokens what notes they make so far."""
+    every: list[T] = []
+    told: dict[tuple[int, int], int] = {}
+    for symbol in drawn:
+        every.append(symbol)
+        if listen and len(every) % TOLD_EVERY == 0:
+            _, notes = added(every)
+            ends = {(n["start"].item(), n["pitch"].item()): n["end"].item() for n in notes}
+            listen(notes[np.array([told.get(at) != end for at, end in ends.items()], bool)])
+            told = ends
+    return every
 
 
 def _cut(every: int, most: int, things: str) -> tuple[str, ...]:

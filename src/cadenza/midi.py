@@ -97,17 +97,22 @@ def read_midi(path: str | os.PathLike[str]) -> Score:
     return parse_midi(_file_bytes(path), os.fspath(path))
 
 
-def parse_midi(data: bytes, name: str) -> Score:
-    """The bytes of a MIDI file as a Score; `name` is what errors call it. Raises MidiError."""
+def parse_midi(data: bytes, name: str, most_notes: int | None = None) -> Score:
+    """The bytes of a MIDI file as a Score; `name` is what errors call it.
+
+    Raises MidiError, also where there are more than `most_notes` (by default MAX_NOTES) or twice as many
+    messages, as soon as they are met.
+    """
+    most_notes = MAX_NOTES if most_notes is None else most_notes
     problems = _Problems()
     header = _read_header(data, name, problems)
     readings = [_TrackReading(i, problems) for i in range(len(header.chunks))]
     messages = 0
     for reading, (start, stop) in zip(readings, header.chunks, strict=True):
         try:
-            messages += reading.read(data, start, stop, 2 * MAX_NOTES - messages)
+            messages += reading.read(data, start, stop, 2 * most_notes - messages)
         except _TooLong:
-            raise MidiError(f"{name}: more than {MAX_NOTES} notes: too much for one piece") from None
+            raise MidiError(f"{name}: more than {most_notes} notes: too much for one piece") from None
     _refuse_wreck(readings, messages, name, problems)
     tracks = tuple(reading.track() for reading in readings)
     score = Score(

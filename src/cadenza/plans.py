@@ -107,16 +107,17 @@ class Plan:
     """Whether the piece ends with it."""
 
 
-def plan(score: Score, bars: int) -> Plan:
-    """The plan of a continuation."""
+def plan(score: Score, bars: int, begin: int | None = None) -> Plan:
+    """The plan of a continuation from a tick after the last onset on; None: from where the last note ends."""
     notes = playable(score)
     last_onset, last_end = int(notes["start"].max()), int(notes["end"].max())
     bar = score.bar_ticks(score.metre_at(last_onset))
-    lines = score.bar_lines(max(last_onset, last_end) + bar * (bars + 2)).tolist()
-    next_line = lines[bisect_right(lines, last_onset)]
-    sixteenth = score.ticks_per_quarter // 4
+    lines = score.bar_lines(max(last_onset, last_end, begin or 0) + bar * (bars + 2)).tolist()
+    next_line: int = lines[bisect_right(lines, last_onset)]
     # A legato player lets go a little early or late: what ends near a bar line ends on it.
-    begin = next_line if last_end > next_line - sixteenth else max(last_end, last_onset + 1)
+    is_short = last_end <= next_line - score.ticks_per_quarter // 4
+    by_itself = max(last_end, last_onset + 1) if is_short else next_line
+    begin = by_itself if begin is None else begin
     first_line = lines[bisect_right(lines, begin - 1)]
     end = lines[lines.index(first_line) + bars]
     channel = usual_channel(notes)
@@ -150,7 +151,7 @@ def within(notes: Notes, plan: Plan) -> Notes:
     notes = note_array(notes)
     # In a file of few ticks a quarter two notes of a pitch can fall on one: the longer one stays.
     same = (np.diff(notes["start"]) == 0) & (np.diff(notes["pitch"].astype(int)) == 0)
-    return notes[~np.append(same, False)]
+    return notes[~np.append(same, False)[: len(notes)]]
 
 
 def last_pedal(score: Score, before: int | None = None) -> tuple[int, bool]:

@@ -6,6 +6,7 @@ import reprlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
@@ -109,6 +110,12 @@ def load_model(name: str | Path = DEFAULT_MODEL) -> Model:
         raise CadenzaError(f"the checkpoint {folder} is damaged: {error}") from error
     parameters = sum(tensor.size for tensor in groups["weights"].values())
     return Model(folder.name, player, checkpoint, parameters, form, openings)
+
+
+def missing_package(kind: str) -> str:
+    """The package that a kind of model plays in and that is not here; empty where nothing is missing."""
+    in_torch = isinstance(_PLAYERS.get(kind), partial)
+    return "torch" if in_torch and find_spec("torch") is None else ""
 
 
 def _composer(sizes: Mapping[str, Any], tensors: Tensors) -> NumpyComposer:

@@ -1,0 +1,1 @@
+"""The studio's server: a small HTTP API around `compose`, and the pages of the studio."""
