@@ -63,10 +63,9 @@ EXAMPLES = (
     ),
     Example("Three notes of ten anew", "cadenza vary piece.mid --strength 0.3 -o varied.mid --png"),
     Example("What comes next", "cadenza continue piece.mid --bars 8 -o continued.mid --png"),
-    Example("Sparse and high", "cadenza compose --bars 8 --density 2 --register C6 -o sparse.mid --png"),
     Example(
-        "Dense, low and loud",
-        "cadenza compose --bars 8 --density 7 --register C3 --dynamics ff -o dense.mid --png",
+        "Four chords, again and again",
+        'cadenza compose --style pop --bars 8 --chords "| Am | F | C | G |" -o chords.mid --png',
     ),
     Example(
         "Sections that return",
