@@ -16,12 +16,14 @@ from urllib.parse import urlsplit
 import numpy as np
 import pytest
 
+from cadenza.harmony import find_tonality
 from cadenza.midi import midi_bytes, parse_midi
 from cadenza.score import Event, Score, Tempo, TimeSignature, Track, note_array
 from cadenza.server.guard import MOST_BYTES, may_name
 from cadenza.server.jobs import MOST_WAITING, REMEMBERED
 from cadenza.server.pieces import MOST_NOTES, Piece, read_piece
 from cadenza.server.reading import MOST
+from cadenza.steering import Asked
 
 if TYPE_CHECKING:
     from conftest import Serve, Studio
@@ -53,7 +55,8 @@ def test_the_stream_is_what_the_package_composes(studio: Studio) -> None:
     from cadenza import compose
 
     *_, (_, _, told), _ = studio.events(studio.begin(piece={"notes": SCALE}, bars=1, seed=9, key="C major"))
-    wish = compose.Wish(1, 9, None, compose.Constraints.parse("C major", None))
+    asked = Asked(key=find_tonality("C major"))
+    wish = compose.Wish(1, 9, None, compose.Constraints.parse("C major", None), asked)
     take = compose.continue_(Piece(notes=SCALE).score(), wish)
     columns = [take.added[name].tolist() for name in ("pitch", "start", "end", "velocity")]
     assert told["notes"] == [list(row) for row in zip(*columns, strict=True)]
