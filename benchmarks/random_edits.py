@@ -14,7 +14,7 @@ nothing, or:
 - a note was added that does not begin in the part, or sounds beyond it, or, where pitches were given, is not
   of these; or, of one hand, a melody or an accompaniment, one that lies on the other side of what sounds with
   it (and is heard to: what stays is heard to the nearest step, a 24th of a quarter or 10 ms, and to the
-  nearest of 42 lengths, which are up to a thirteenth apart);
+  nearest of 42 lengths, which are up to a thirteenth apart, and until its key is struck again);
 - an added note meets a note of its pitch that stayed.
 
 Beside it, the share of the part's bars in which nothing begins afterwards, and before.
@@ -180,6 +180,9 @@ def wrong_sides(side: int, frame: Frame, voice: Notes, added: Notes) -> Iterator
     """Added notes that are not above (1) or below (-1) what of a voice sounds when they begin, and on."""
     starts, ends = frame.steps(voice["start"]), frame.steps(voice["end"])
     heard = starts + np.minimum((ends - starts) * (1 - HEARD_SHORTER), DURATION.table[-1]) - 1
+    for i, (start, pitch) in enumerate(voice[["start", "pitch"]].tolist()):
+        again = starts[(voice["pitch"] == pitch) & (voice["start"] > start)]
+        heard[i] = min(heard[i], again.min(initial=np.inf))
     for note in added:
         sounding = (voice["start"] <= note["start"]) & (heard > frame.steps(note["start"]))
         if (side * (int(note["pitch"]) - voice["pitch"][sounding].astype(int)) <= 0).any():
