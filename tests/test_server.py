@@ -255,6 +255,18 @@ def test_sound_is_rendered(studio: Studio) -> None:
     assert "renders up to 20" in long.error
 
 
+def test_a_piece_becomes_sheet_music(studio: Studio) -> None:
+    sheet = studio.post("/api/musicxml", {"notes": SCALE, "metres": [[0, 3, 4]]}).body.decode()
+    assert re.findall("<beats>(.*?)</beats>", sheet) == ["3"]
+    assert [sheet.count(f"<step>{letter}</step>") for letter in "CDB"] == [4, 2, 2]
+    engraved = studio.post("/api/svg", {"notes": SCALE}).body.decode()
+    assert engraved.count('class="note"') == len(SCALE)
+    long = studio.post("/api/svg", {"notes": [[60, 0, 480 * 4 * 600, 80]]})
+    assert long.status == 400
+    assert "sheet music of up to 500" in long.error
+    assert studio.post("/api/musicxml", {"notes": []}).status == 400
+
+
 def test_the_piano_can_be_fetched(studio: Studio) -> None:
     bank = studio.ask("GET", "/api/bank").json
     pitch = min(map(int, bank["peaks"]))

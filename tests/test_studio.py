@@ -631,6 +631,10 @@ def test_a_file_is_opened_and_exported_again(page: Page, tmp_path: Path) -> None
     sound = exported(page, "wav", tmp_path / "scale.wav").read_bytes()
     assert sound.startswith(b"RIFF")
     assert np.abs(np.frombuffer(sound[44:], "<i2")).max() > 1000
+    sheet = exported(page, "musicxml", tmp_path / "scale.musicxml").read_text(encoding="utf-8")
+    assert sheet.count("<pitch>") == len(SCALE)
+    engraved = exported(page, "svg", tmp_path / "scale.svg").read_text(encoding="utf-8")
+    assert engraved.count('class="note"') == len(SCALE)
 
 
 def test_the_piece_is_dragged_to_another_program(page: Page, tmp_path: Path) -> None:

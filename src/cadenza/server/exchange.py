@@ -1,4 +1,4 @@
-"""Routes for files and sound: MIDI in and out, a piece as WAV, the notes of the piano."""
+"""Routes for files and sound: MIDI in and out, a piece as WAV and as sheet music, the notes of the piano."""
 
 from __future__ import annotations
 
@@ -15,12 +15,19 @@ from fastapi import APIRouter, Request, Response
 from cadenza import audio
 from cadenza.errors import CadenzaError
 from cadenza.midi import midi_bytes
+from cadenza.notation import check_installed
+from cadenza.notation.engraving import svg_page
+from cadenza.notation.musicxml import musicxml
+from cadenza.notation.writing import notate
 from cadenza.server.jobs import BusyError
 from cadenza.server.pieces import Piece, ReadPiece
 from cadenza.server.reading import read_upload
 
 WAV_SECONDS: Final = 1200.0
 """Longest piece that is rendered here."""
+
+MOST_ENGRAVED: Final = 500
+"""Bars of the longest piece that is written as sheet music here: some ten seconds."""
 
 MOST_READING: Final = 2
 """Files that are read at a time: each takes a process."""
@@ -61,6 +68,18 @@ def _files(router: APIRouter) -> None:
         async with rendering:
             return Response(await asyncio.to_thread(_wav, piece), media_type="audio/wav")
 
+    @router.post("/musicxml", response_class=Response)
+    async def sheet(piece: Piece) -> Response:
+        """A piece as MusicXML."""
+        content = await asyncio.to_thread(_sheet, piece, engraved=False)
+        return Response(content, media_type="application/vnd.recordare.musicxml+xml")
+
+    @router.post("/svg", response_class=Response)
+    async def engraved(piece: Piece) -> Response:
+        """A piece as sheet music on one tall page."""
+        content = await asyncio.to_thread(_sheet, piece, engraved=True)
+        return Response(content, media_type="image/svg+xml")
+
 
 def _piano(router: APIRouter) -> None:
     """Adds the notes of the piano."""
@@ -88,7 +107,7 @@ def _piano(router: APIRouter) -> None:
         return Response(data, media_type="application/octet-stream", headers=headers)
 
 
-_loading = threading.Lock()
+_loading, _engraving = threading.Lock(), threading.Lock()
 
 
 def _bank() -> audio.Bank:
@@ -100,6 +119,25 @@ def _bank() -> audio.Bank:
 @lru_cache(1)
 def _loaded_bank() -> audio.Bank:
     return audio.load_bank()
+
+
+def _sheet(piece: Piece, *, engraved: bool) -> bytes:
+    """A piece as MusicXML, or engraved as SVG.
+
+    Raises CadenzaError where it is too long or empty, and where the extra is not installed.
+    """
+    score = piece.score()
+    bars = len(score.bar_lines(score.length)) - 1
+    if bars > MOST_ENGRAVED:
+        raise CadenzaError(
+            f"it has {bars} bars: the studio writes sheet music of up to {MOST_ENGRAVED}; "
+            "cadenza render writes that of longer MIDI files"
+        )
+    # One at a time: neither music21 nor Verovio says that it may be called by two.
+    check_installed()
+    with _engraving:
+        xml = musicxml(notate(score))
+        return svg_page(xml).encode() if engraved else xml
 
 
 def _wav(piece: Piece) -> bytes:

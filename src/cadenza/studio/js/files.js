@@ -1,4 +1,4 @@
-// Files in and out: MIDI files that are dropped or opened, MIDI and sound that are exported.
+// Files in and out: MIDI files that are dropped or opened; MIDI, sound and sheet music that are exported.
 
 import { EMPTY, framed, lengthOf, note, toWire } from "./piece.js";
 import { busy, tell, told } from "./page.js";
@@ -29,7 +29,7 @@ export async function opened(file) {
 }
 
 /**
- * Exports a piece as a download. @param {import("./session.js").Session} session @param {"midi" | "wav"} kind
+ * Exports a piece as a download. @param {import("./session.js").Session} session @param {import("./server.js").Kind} kind
  */
 export async function exportPiece(session, kind) {
   if (!lengthOf(session.piece)) return tell("There is nothing to export yet: the roll is empty.");
@@ -42,10 +42,10 @@ export async function exportPiece(session, kind) {
   }
 }
 
-/** What a file of the piece is called. @param {import("./session.js").Session} session @param {"midi" | "wav"} kind */
+/** What a file of the piece is called. @param {import("./session.js").Session} session @param {import("./server.js").Kind} kind */
 const fileName = (session, kind) => {
   const name = session.name.replace(/[^\p{L}\p{N} _.-]+/gu, "").trim() || "cadenza";
-  return `${name}.${kind === "midi" ? "mid" : "wav"}`;
+  return `${name}.${kind === "midi" ? "mid" : kind}`;
 };
 
 /**

@@ -198,6 +198,8 @@ const commands = new Commands([
   { id: "open", title: "Open a MIDI file", group: "Files", keys: ["Mod+o"], run: () => picker.click() },
   { id: "export-midi", title: "Export as a MIDI file", group: "Files", keys: ["Mod+s"], run: () => exportPiece(session, "midi") },
   { id: "export-wav", title: "Export as sound (WAV)", group: "Files", keys: ["Mod+Shift+s"], run: () => exportPiece(session, "wav") },
+  { id: "export-musicxml", title: "Export as sheet music (MusicXML)", group: "Files", keys: [], run: () => exportPiece(session, "musicxml") },
+  { id: "export-svg", title: "Export as engraved sheet music (SVG)", group: "Files", keys: [], run: () => exportPiece(session, "svg") },
   { id: "pieces", title: "Pieces", group: "Files", keys: ["p"], run: () => library.shelf(dialogs.pieces) },
   { id: "surprise", title: "Colour notes by how unexpected they are", group: "View", keys: ["h"], run: () => surprises.toggle(), pressed: () => surprises.on },
   { id: "theme", title: "Light or dark", group: "View", keys: ["n"], run: theme },

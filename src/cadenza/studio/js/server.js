@@ -59,7 +59,8 @@ export const read = async (file) =>
  * @returns {Promise<{notes: [pitch: number, start: number, nats: number][]}>} */
 export const surprise = async (piece) => await (await ask("/api/surprise", json({ piece }))).json();
 
-/** @param {"midi" | "wav"} kind @param {unknown} piece @returns {Promise<Blob>} */
+/** @typedef {"midi" | "wav" | "musicxml" | "svg"} Kind */
+/** @param {Kind} kind @param {unknown} piece @returns {Promise<Blob>} */
 export const exported = async (kind, piece) => await (await ask(`/api/${kind}`, json(piece))).blob();
 
 /**
