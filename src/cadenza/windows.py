@@ -21,9 +21,8 @@ from cadenza.representation.edits import DRAWN, Elements, Region, elements_of, r
 from cadenza.representation.events import LONGEST_BAR, EventSequence
 from cadenza.steering import heard_chords, heard_key
 
-STRETCH: Final = (1, 5)
-"""Fewest bars over which density, register and dynamics are measured, and one more than the most: of longer
-stretches the notes before tell so much that nothing is learnt from being told."""
+STRETCH: Final = (4, 17)
+"""Fewest bars over which density, register and dynamics are measured, and one more than the most."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,7 @@ def padded(elements: Elements, length: int, style: str | None) -> Windows:
 
 
 def asked(elements: Elements, sequence: EventSequence, region: Region, rng: np.random.Generator) -> Elements:
-    """Elements of a piece of which something is told: what the stretch is like that the next note is in.
+    """Elements of a piece of which something is told: what its drawn notes are like, stretch by stretch.
 
     Of density, register, dynamics, key and, in metrical music, chords, each one in two times; half of the
     times only from a random element on. Nothing where nothing is drawn.
@@ -75,8 +74,7 @@ def asked(elements: Elements, sequence: EventSequence, region: Region, rng: np.r
     told &= numbers >= begin
     bar = int(sequence.bars[0]) or LONGEST_BAR
     symbols = measured(drawn, int(rng.integers(*STRETCH)) * bar)
-    ahead = np.maximum(elements.next_onsets, now)
-    rows = np.searchsorted(drawn.onsets, ahead).clip(max=len(drawn) - 1)
+    rows = np.searchsorted(drawn.onsets, now).clip(max=len(drawn) - 1)
     key = np.full(len(numbers), heard_key(sequence))
     is_told = np.append(rng.random(len(CONDITIONS)) < 0.5, rng.random() < 0.5)
     table = np.column_stack([symbols[rows], key]) * is_told[:-1] * told[:, None]
