@@ -30,7 +30,6 @@ from cadenza.midi import write_midi
 from cadenza.plot import curves, piano_roll
 from cadenza.recipe import Recipe, load_recipe
 from cadenza.representation.pianoroll import PianoRoll, decode
-from cadenza.score import Notes, Score
 
 NAME = "deep-jammer"
 SIZES = ("large", "medium", "small", "dropout")
@@ -123,20 +122,18 @@ def music(name: str) -> Callable[[Path], dict[str, float]]:
     def measure(folder: Path) -> dict[str, float]:
         model: Model = replace(load_model(folder), openings=rolls.openings(segments()))
         takes = [generate(Wish(bars=8, seed=seed), model=model) for seed in range(1, TAKES + 1)]
-        keep(takes[0].score, name)
+        write_midi(takes[0].score, FIGURES / f"{name}.mid")
+        piano_roll(takes[0].score, FIGURES / f"{name}.png", bars_per_system=8)
         return rolls.by_ear([take.score for take in takes])
 
     return measure
 
 
-def keep(score: Score, name: str, added: Notes | None = None) -> None:
-    """A score as MIDI and as a picture beside the page."""
-    write_midi(score, FIGURES / f"{name}.mid")
-    piano_roll(score, FIGURES / f"{name}.png", added=added, bars_per_system=8)
-
-
 def continuation(folder: Path) -> str:
-    """Four bars of a test piece in 4/4 and eight bars by a checkpoint, kept; the name of the piece."""
+    """Four bars of a test piece in 4/4 and eight bars by a checkpoint; the name of the piece.
+
+    Kept are a picture of both and the MIDI of the eight: the piece is not ours to give away.
+    """
     from cadenza.dataset import prepare_as
 
     model = load_model(folder)
@@ -145,7 +142,10 @@ def continuation(folder: Path) -> str:
     piece = next(p for p in corpus.side("test") if corpus.sequence(p).positions.max() == 15 and p.rows > 128)
     prompt = decode(corpus.sequence(piece).part(0, 64))
     take = continue_(prompt, Wish(bars=8, seed=1), model=model)
-    keep(take.score, "continuation", take.added)
+    *_, own = take.score.tracks
+    eight = replace(take.score, tracks=(own,)).crop(take.begin, own.length + 1)
+    write_midi(eight, FIGURES / "continuation.mid")
+    piano_roll(take.score, FIGURES / "continuation.png", added=take.added, bars_per_system=8)
     return piece.name
 
 
@@ -575,8 +575,7 @@ def continued(measured: report.Measured) -> str:
     return f"""
 ## A continuation
 
-Four bars of `{piece}` (test split, blue) and eight bars by `{name}` (orange):
-[MIDI]({NAME}/continuation.mid).
+Four bars of `{piece}` (test split, blue), eight bars by `{name}` (orange; [MIDI]({NAME}/continuation.mid)).
 
 ![continuation]({NAME}/continuation.png)
 """
