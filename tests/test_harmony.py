@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cadenza import harmony
 from cadenza.errors import CadenzaError
 from cadenza.harmony import (
     ALBRECHT_SHANAHAN,
@@ -20,10 +19,12 @@ from cadenza.harmony import (
     QUALITIES,
     Chord,
     KeyProfiles,
+    best_path,
     chord_name,
     estimate_chords,
     estimate_key,
     estimate_keys,
+    estimation,
     parse_chord,
     parse_chords,
     parse_roman,
@@ -476,7 +477,7 @@ def test_weights_are_those_of_a_piano_roll() -> None:
     for note in notes:
         roll[note["start"] : max(note["end"], note["start"] + 1), note["pitch"] % 12] += 1
     slow = [roll[int(a) : int(b)].mean(0) for a, b in pairwise(edges)]
-    assert harmony._weights(notes, edges) == pytest.approx(np.array(slow))
+    assert estimation._weights(notes, edges) == pytest.approx(np.array(slow))
 
 
 def test_the_best_path_is_the_best_of_all_paths() -> None:
@@ -486,7 +487,7 @@ def test_the_best_path_is_the_best_of_all_paths() -> None:
         paths = np.stack(np.meshgrid(*[range(3)] * 5), -1).reshape(-1, 5)
         prices = (np.diff(paths, axis=1) != 0) @ change[1:]
         totals = table[np.arange(5), paths].sum(1) - prices
-        assert harmony.best_path(table, change).tolist() == paths[totals.argmax()].tolist()
+        assert best_path(table, change).tolist() == paths[totals.argmax()].tolist()
 
 
 @pytest.mark.parametrize("quality", ESTIMATED)
