@@ -15,13 +15,14 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from cadenza import dataset
-from cadenza.compose import DEFAULT_MODEL, Form, Wish, generate, load_model
+from cadenza.compose import DEFAULT_MODEL, Form, Sampling, Wish, generate, load_model
 from cadenza.measures import self_similarity
 from cadenza.representation import events
 from cadenza.score import Score
@@ -74,6 +75,7 @@ def main() -> int:
     )
     parser.add_argument("--model", default=DEFAULT_MODEL)
     parser.add_argument("--pieces", type=int, default=PIECES)
+    parser.add_argument("--top-p", type=float, default=Sampling().top_p)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     model = load_model(options.model)
@@ -83,7 +85,8 @@ def main() -> int:
         real = long_pieces(corpus)
         for form in FORMS:
             plan = None if form is None else Form.parse(form)
-            wishes = [Wish(bars=BARS, style=style, seed=seed) for seed in range(1, options.pieces + 1)]
+            wish = Wish(bars=BARS, style=style, sampling=Sampling(top_p=options.top_p))
+            wishes = [replace(wish, seed=seed) for seed in range(1, options.pieces + 1)]
             made = [generate(wish, form=plan, model=model).score for wish in wishes]
             for lag in LAGS:
                 one, other = ([self_similarity(score, lag) for score in scores] for scores in (made, real))

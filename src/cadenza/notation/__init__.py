@@ -58,11 +58,20 @@ def write_notation(score: Score, path: str | os.PathLike[str], *, title: str = "
     kind = Path(path).suffix.lower()
     if kind not in SUFFIXES:
         raise CadenzaError(f"{path}: the name should end in {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}")
-    check_installed()
-    xml = musicxml(notate(score, title=title))
-    content = compressed(xml) if kind == ".mxl" else svg_page(xml).encode() if kind == ".svg" else xml
+    content = notation_bytes(score, kind, title=title)
     with atomic_path(path) as beside:
         beside.write_bytes(content)
+
+
+def notation_bytes(score: Score, kind: str, *, title: str = "") -> bytes:
+    """What `write_notation` writes into a file of a kind, one of SUFFIXES.
+
+    Raises CadenzaError where the extra `notation` is not installed, for more than fits into one SVG, and as
+    `notate` does.
+    """
+    check_installed()
+    xml = musicxml(notate(score, title=title))
+    return compressed(xml) if kind == ".mxl" else svg_page(xml).encode() if kind == ".svg" else xml
 
 
 def check_installed() -> None:

@@ -13,8 +13,11 @@ from numpy.typing import NDArray
 
 from cadenza.errors import CadenzaError
 from cadenza.hands import LEFT, RIGHT, split_hands
-from cadenza.notation import marks
 from cadenza.notation.bars import Bars, bars_of
+from cadenza.notation.marks import clefs, signed_keys
+from cadenza.notation.marks import dynamics as dynamic_marks
+from cadenza.notation.marks import pedal as pedal_marks
+from cadenza.notation.marks import tempos as tempo_marks
 from cadenza.notation.quantising import Written, quantise
 from cadenza.notation.rhythm import Piece, pieces
 from cadenza.notation.sheet import DIVISIONS, Bar, Head, Sheet, Spelling, Staff, Symbol, Voice
@@ -90,12 +93,12 @@ def _one_voice(notes: Notes) -> bool:
 def _bars(score: Score, notes: Sequence[Written], bars: Bars, offset: int) -> Iterator[Bar]:
     """The bars of written notes; `offset` are the ticks by which the score is late."""
     ticks = np.rint(bars.lines * score.ticks_per_quarter / DIVISIONS).astype(np.int64) + offset
-    keys = marks.signed_keys(score, ticks[:-1])
+    keys = signed_keys(score, ticks[:-1])
     at: list[int] = bars.at(np.array([note.onset for note in notes], np.int64)).tolist()
     spelt = dict(zip(notes, spell(notes, [keys[bar] for bar in at]), strict=True))
     staves = [_staff(number, [n for n in notes if n.staff == number], spelt, keys, bars) for number in (0, 1)]
-    tempos, dynamics = marks.tempos(score, ticks), marks.dynamics(score, ticks[:-1])
-    pedal = marks.pedal(score, offset, bars)
+    tempos, dynamics = tempo_marks(score, ticks), dynamic_marks(score, ticks[:-1])
+    pedal = pedal_marks(score, offset, bars)
     for i, (begin, end) in enumerate(pairwise(bars.lines.tolist())):
         yield Bar(
             number=i + (not bars.pickup),
@@ -124,7 +127,7 @@ def _staff(
     inside = [_by_bar(line, bars) for line in lines]
     staff: list[Staff] = []
     altered: Altered = {}
-    for i, clef in enumerate(marks.clefs(notes, bars, "F" if number else "G")):
+    for i, clef in enumerate(clefs(notes, bars, "F" if number else "G")):
         upper, lower = (_voice(own[i], bars, i, spelt) for own in inside)
         voices = (upper, _hidden_rests(lower)) if inside[1][i] else (upper,)
         voices, altered = with_accidentals(voices, keys[i], altered)

@@ -15,10 +15,7 @@ from fastapi import APIRouter, Request, Response
 from cadenza import audio
 from cadenza.errors import CadenzaError
 from cadenza.midi import midi_bytes
-from cadenza.notation import check_installed
-from cadenza.notation.engraving import svg_page
-from cadenza.notation.musicxml import musicxml
-from cadenza.notation.writing import notate
+from cadenza.notation import notation_bytes
 from cadenza.server.jobs import BusyError
 from cadenza.server.pieces import Piece, ReadPiece
 from cadenza.server.reading import read_upload
@@ -71,13 +68,13 @@ def _files(router: APIRouter) -> None:
     @router.post("/musicxml", response_class=Response)
     async def sheet(piece: Piece) -> Response:
         """A piece as MusicXML."""
-        content = await asyncio.to_thread(_sheet, piece, engraved=False)
+        content = await asyncio.to_thread(_sheet, piece, ".musicxml")
         return Response(content, media_type="application/vnd.recordare.musicxml+xml")
 
     @router.post("/svg", response_class=Response)
     async def engraved(piece: Piece) -> Response:
         """A piece as sheet music on one tall page."""
-        content = await asyncio.to_thread(_sheet, piece, engraved=True)
+        content = await asyncio.to_thread(_sheet, piece, ".svg")
         return Response(content, media_type="image/svg+xml")
 
 
@@ -121,8 +118,8 @@ def _loaded_bank() -> audio.Bank:
     return audio.load_bank()
 
 
-def _sheet(piece: Piece, *, engraved: bool) -> bytes:
-    """A piece as MusicXML, or engraved as SVG.
+def _sheet(piece: Piece, kind: str) -> bytes:
+    """A piece as sheet music of a kind (see `notation.notation_bytes`).
 
     Raises CadenzaError where it is too long or empty, and where the extra is not installed.
     """
@@ -134,10 +131,8 @@ def _sheet(piece: Piece, *, engraved: bool) -> bytes:
             "cadenza render writes that of longer MIDI files"
         )
     # One at a time: neither music21 nor Verovio says that it may be called by two.
-    check_installed()
     with _engraving:
-        xml = musicxml(notate(score))
-        return svg_page(xml).encode() if engraved else xml
+        return notation_bytes(score, kind)
 
 
 def _wav(piece: Piece) -> bytes:
