@@ -8,7 +8,7 @@ BASE := .venv
 TEST := .venv-test
 SOURCES := $(shell find src -type f -not -path '*/__pycache__/*')
 PACKAGING := pyproject.toml constraints.txt
-EXTRAS := .[train,corpora,notation,dev]
+EXTRAS := .[train,corpora,notation,listen,dev]
 WORKERS ?= 2
 
 # The tests take nothing from outside the repository, and each of their processes keeps to one core.

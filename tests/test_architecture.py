@@ -61,6 +61,7 @@ RANKS = {
     "drafts": 6,
     "evaluate": 6,
     "compose": 7,
+    "listening": 7,
     "server": 8,
     "cli": 9,
     "__init__": 10,
