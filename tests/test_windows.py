@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from cadenza.augmentation import Augmentation
 from cadenza.dataset import Prepared, prepare
 from cadenza.representation import events
-from cadenza.representation.edits import Elements
+from cadenza.representation.edits import DRAWN, STOP, Elements
 from cadenza.representation.events import END, FIELDS, NO_POSITION, EventSequence, encode
 from cadenza.score import Event, Score
 from cadenza.windows import Windows, WindowSource, evaluation_windows, stacked, window
@@ -189,3 +189,23 @@ def test_windows_in_the_middle_know_the_row_before(prepared: Prepared) -> None:
     assert middle.any()
     assert np.all(w.rows[middle, 0, 1] > 0)
     assert np.all(w.drawn), "a window that fits into its piece has no padding"
+
+
+def test_windows_at_the_end_draw_it_and_every_other_is_told(prepared: Prepared) -> None:
+    nothing = Augmentation(transpose=0, velocity=0, stretch=0.0)
+    source = WindowSource(
+        (prepared,), (1.0,), 12, 64, nothing, 0, beginnings=0.0, endings=1.0, look_ahead=192
+    )
+    w = source.draw(0).elements
+    told = 0
+    for rows, drawn, kinds, onsets, places in zip(
+        w.next_rows, w.drawn, w.kinds, w.onsets, w.places, strict=True
+    ):
+        assert rows[drawn][-1, 0] == END
+        assert not (rows[drawn][:-1, 0] == END).any()
+        if (kinds == STOP).any():
+            told += 1
+            (stop,) = np.flatnonzero(kinds == STOP)
+            assert onsets[stop] > onsets[kinds == DRAWN].max()
+            assert places[stop, 0] in (0, NO_POSITION), "a piece with bars ends on a bar line"
+    assert 16 < told < 48

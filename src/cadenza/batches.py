@@ -114,6 +114,7 @@ class EventBatches(Batches[EventBatch]):
             augmentation=data.augmentation,
             seed=config.seed,
             beginnings=data.beginnings,
+            endings=data.endings,
             edits=data.edits,
             look_ahead=recipe.sizes.look_ahead if isinstance(recipe.sizes, ComposerConfig) else 0,
             conditions=data.conditions,

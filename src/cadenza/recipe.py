@@ -38,7 +38,9 @@ class DataConfig:
     window: int = 512
     """Notes a window."""
     beginnings: float = 0.125
-    """Share of the windows that begin where a piece does."""
+    """Share of the windows that begin where a piece does,"""
+    endings: float = 0.0
+    """and of those that end where one does; every other of these is told where it ends."""
     edits: float = 0.0
     """Share of the windows of which a part is fixed, and the rest is drawn."""
     conditions: float = 0.0
@@ -54,9 +56,13 @@ class DataConfig:
 
     def __post_init__(self) -> None:
         _require_corpora(self.corpora)
-        for name in ("beginnings", "edits", "conditions", "no_style", "rehearsal"):
+        for name in ("beginnings", "endings", "edits", "conditions", "no_style", "rehearsal"):
             _require(f"data.{name}", getattr(self, name), 0 <= getattr(self, name) <= 1, "from 0 to 1")
         _require("data.window", self.window, self.window >= 2, "2 or more")
+        if self.beginnings + self.endings > 1:
+            raise CadenzaError(
+                "data.beginnings and data.endings are shares of all windows: together at most 1"
+            )
         if self.shares and len(self.shares) != len(self.corpora):
             raise CadenzaError(f"data.shares has {len(self.shares)} values for {len(self.corpora)} corpora")
         if self.shares and (min(self.shares) < 0 or not sum(self.shares) > 0):

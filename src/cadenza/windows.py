@@ -17,7 +17,7 @@ from cadenza.augmentation import Augmentation
 from cadenza.dataset import Piece, Prepared
 from cadenza.errors import CadenzaError
 from cadenza.representation.conditions import CONDITIONS, ChordTrack, measured
-from cadenza.representation.edits import DRAWN, Elements, Region, elements_of, random_region, without
+from cadenza.representation.edits import DRAWN, Elements, Region, elements_of, ending, random_region, without
 from cadenza.representation.events import LONGEST_BAR, EventSequence
 from cadenza.steering import heard_chords, heard_key
 
@@ -120,6 +120,8 @@ class WindowSource:
     seed: int
     beginnings: float = 0.125
     """Share of the windows that begin where a piece does: beginnings are asked for most."""
+    endings: float = 0.0
+    """Share of those that end where one does; every other of them is told where it ends."""
     edits: float = 0.0
     """Share of the windows of which a part is fixed, and announced"""
     look_ahead: int = 0
@@ -157,19 +159,24 @@ class WindowSource:
 
     def _draw_one(self, corpus: Prepared[EventSequence], rng: np.random.Generator) -> Windows:
         pieces, even, by_rows = self._pieces[str(corpus.folder)]
-        begins = rng.random() < self.beginnings
-        piece = pieces[int(rng.choice(len(pieces), p=even if begins else by_rows))]
+        side = rng.random()
+        begins, ends = side < self.beginnings, side >= 1 - self.endings
+        piece = pieces[int(rng.choice(len(pieces), p=even if begins or ends else by_rows))]
         sequence = corpus.sequence(piece)
-        edited = rng.random() < self.edits
+        told_end = ends and rng.random() < 0.5
+        edited = told_end or rng.random() < self.edits
         # An element for the beginning of the region, and one for its end.
         length = self.length - 2 if edited else self.length
         last = max(len(sequence) + 1 - length, 0)
-        first = 0 if begins else int(rng.integers(last + 1))
+        first = 0 if begins else last if ends else int(rng.integers(last + 1))
         # Only the part that is used is varied: the rest might forbid a transposition.
         part = slice(max(first - 1, 0), first + length + (not edited))
         cut = sequence.part(part, complete=part.stop > len(sequence))
         varied, known = self.augmentation.apply(cut, rng), min(first, 1)
-        region = random_region(varied, known, rng) if edited else Region(np.zeros(len(varied), bool))
+        if told_end:
+            region = ending(varied, known)
+        else:
+            region = random_region(varied, known, rng) if edited else Region(np.zeros(len(varied), bool))
         elements = elements_of(varied, known, region, self.look_ahead)
         told = rng.random() < self.conditions
         if told:
