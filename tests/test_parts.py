@@ -335,8 +335,10 @@ def test_models_that_only_go_on() -> None:
     markov = compose.load_model("markov")
     with pytest.raises(CadenzaError, match="draws nothing into one"):
         infill(two_hands(), Part(2, 3), Wish(), model=markov)
-    with pytest.raises(CadenzaError, match="cannot be asked"):
-        generate(Wish(asked=Asked(density=3)), model=markov)
+    with pytest.raises(CadenzaError, match="cannot be asked for chords"):
+        generate(Wish(asked=Asked(chords=parse_chords("Am | F"))), model=markov)
+    with pytest.raises(CadenzaError, match="cannot be asked for a density"):
+        generate(Wish(asked=Asked(density=3)), model=compose.load_model("roll_markov"))
 
 
 @pytest.mark.parametrize("limit", [Constraints(most=2), Constraints(hand_span=12)])

@@ -13,6 +13,7 @@ import pytest
 from cadenza.compose import load_model
 from cadenza.engine.chooser import Passage, Span
 from cadenza.engine.constraints import Constraints
+from cadenza.engine.leaning import Aims
 from cadenza.engine.network import NumpyComposer
 from cadenza.engine.sampler import Sampling
 from cadenza.engine.session import load, save
@@ -42,7 +43,8 @@ def passage_of(kind: str) -> Passage:
     fixed = events.encode(Score.from_notes([(84, 1920 + 960 * i, 2400 + 960 * i, 70) for i in range(6)]))
     chords = ChordTrack(np.array([96, 192]), np.array([2, 17]))
     setting = Setting(known_notes(fixed), asked=(3, 0, 2, 0), chords=chords)
-    return Passage(Span(96, 4 * 96), four_four, heard, setting, "classical", side="below")
+    aims = Aims(gap=6.0, velocity=50.0)
+    return Passage(Span(96, 4 * 96), four_four, heard, setting, "classical", side="below", aims=aims)
 
 
 def notes_of(together: Together[Any], steps: int | None = None) -> list[list[Any]]:
@@ -100,6 +102,7 @@ def test_saving_changes_nothing_and_an_end_is_an_end(model: NumpyComposer, tmp_p
     ("changes", "message"),
     [
         ({"passage": replace(passage_of("nothing"), style="chorale")}, "takes of another request"),
+        ({"passage": replace(passage_of("nothing"), aims=Aims(pitch=60.0))}, "another request"),
         ({"passage": replace(passage_of("nothing"), setting=Setting(asked=(1, 0, 0, 0)))}, "another request"),
         ({"sampling": Sampling()}, "takes of another request"),
         ({"constraints": Constraints()}, "takes of another request"),

@@ -16,6 +16,7 @@ from cadenza.engine.cache import Cache, JointCache
 from cadenza.engine.chooser import Drawn, Passage, Span
 from cadenza.engine.constraints import Constraints
 from cadenza.engine.generate import stream
+from cadenza.engine.leaning import Aims
 from cadenza.engine.network import NumpyComposer
 from cadenza.engine.sampler import Sampler, Sampling, draw_together
 from cadenza.engine.together import Together
@@ -138,14 +139,24 @@ def test_what_is_fixed_is_told_to_each_take_in_its_time(
     _, later = without(whole, whole.onsets >= region.stop)
     known = in_order(known_notes(apart), stop_at(region.stop, region.stop_place))
     setting = Setting(known, following(later, region.stop))
+    aims = Aims()
     if is_asked:
         setting = replace(setting, asked=(3, 5, 2, 20), chords=CHORDS)
+        aims = Aims(gap=4.0, pitch=50.0, velocity=90.0)
     span = Span(192, region.stop, may_end=may_end)
-    passage = Passage(span, four_four, part(whole, 0, region.begin), setting, "pop")
+    passage = Passage(span, four_four, part(whole, 0, region.begin), setting, "pop", aims=aims)
     options = Constraints(), Sampling(temperature=1.5, top_p=1.0)
     found = together(model, passage, *options)
     assert len({len(take) for take in found}) > 1
     assert found == alone(model, passage, *options)
+
+
+def test_takes_lean_each_by_its_own_notes(shipped: NumpyComposer) -> None:
+    passage = Passage(Span(0, 4 * 96), four_four, style="pop", aims=Aims(12.0, 48.0, 40.0))
+    options = Constraints(), Sampling()
+    found = together(shipped, passage, *options)
+    assert found == alone(shipped, passage, *options)
+    assert found != together(shipped, replace(passage, aims=Aims()), *options)
 
 
 @pytest.mark.parametrize("seed", [0, 4, 9, 12])

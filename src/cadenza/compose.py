@@ -37,6 +37,7 @@ from cadenza.representation import events
 from cadenza.representation.events import EventSequence, Frame
 from cadenza.score import Notes, Score, Tempo, TimeSignature, among, note_array
 from cadenza.sequence import SequenceModel
+from cadenza.steering import MOST_DENSE
 
 __all__ = [
     "DEFAULT_MODEL",
@@ -194,19 +195,30 @@ def _in_form(wish: Wish, form: Form, model: Model, frame: Frame, listen: Listene
         source = first.setdefault(section[0], begin)
         returns = source < begin
         seed = (wish.seed + i * SECTION_SEEDS) % SEEDS
+        sown = replace(wish, seed=seed)
         if returns:
             notes = score.notes[(score.notes["start"] >= source) & (score.notes["start"] < source + length)]
             anew = share_of(notes, ANEW_IF_MARKED if section.endswith("'") else ANEW, seed)
             if is_last:  # a section that ended on may not end the piece
                 anew = notes[among(notes, anew) | (notes["start"] >= source + length - bar)]
             score = repeated(score, source, begin, length, notes[~among(notes, anew)])
+            sown = _as_dense(sown, len(anew) * score.ticks_per_quarter / length)
         around = surroundings(frame, score, begin, begin + length, stops=is_last)
         plan = Plan(begin, begin + length, LONGEST_BARS * bar, 0, 0)
-        sown = replace(wish, seed=seed)
         drafts.append(draft_around(sown, model, around, plan, pedals=not returns, listen=listen))
         score = in_one_track(drafts[-1].score)
     seconds = sum(draft.seconds for draft in drafts)
     return replace(_taken(wish, model, drafts[-1], 0), score=score, added=score.notes, seconds=seconds)
+
+
+def _as_dense(wish: Wish, density: float) -> Wish:
+    """A wish for so many notes a quarter, where none is wished for.
+
+    Around what stays of a section that returns, the composer would write ever more.
+    """
+    if wish.asked.density is not None or not density:
+        return wish
+    return replace(wish, asked=replace(wish.asked, density=min(density, MOST_DENSE)))
 
 
 def continue_(

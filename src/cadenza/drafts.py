@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from cadenza.engine.chooser import Drawn, Passage, Side, Span
 from cadenza.engine.generate import sequence_of, stream
+from cadenza.engine.leaning import Aims
 from cadenza.engine.steps import Row, joined, roll_of, stream_steps
 from cadenza.engine.together import Together
 from cadenza.engine.words import stream_words
@@ -186,7 +187,8 @@ def draft_around(
     setting = asking(around.setting, wish.asked, around.frame, plan)
     stops = STOP in around.setting.known.kinds
     span = Span(first, stop, longest - first, may_end=_last_bar(places, first, stop) if stops else None)
-    passage = Passage(span, places, around.prompt, setting, wish.style, side, single)
+    aims = aims_of(wish.asked, around.frame)
+    passage = Passage(span, places, around.prompt, setting, wish.style, side, single, aims)
     drawn = _overheard_notes(_stream(wish, model.sequence_model, passage), listen, around.frame, plan)
     seconds = time.perf_counter() - begun
     score, notes = around.frame.score, note_array([])
@@ -247,12 +249,19 @@ def passage_of(wish: Wish, model: Model, frame: Frame, prompt: EventSequence | N
     if prompt is not None:
         first = max(first, int(prompt.onsets[-1]) + 1)
     places = places_in(frame, plan.end)
-    setting = FREE if wish.asked.is_nothing else asking(FREE, wish.asked, frame, plan)
+    told = isinstance(model.sequence_model, EditModel) and not wish.asked.is_nothing
+    setting = asking(FREE, wish.asked, frame, plan) if told else FREE
     span = Span(first, max(end, first + 1), longest - first)
     if plan.ends and isinstance(model.sequence_model, EditModel):
         setting = replace(setting, known=stop_at(end, places(end)))
         span = replace(span, may_end=_last_bar(places, first, end))
-    return Passage(span, places, prompt, setting, wish.style)
+    return Passage(span, places, prompt, setting, wish.style, aims=aims_of(wish.asked, frame))
+
+
+def aims_of(asked: Asked, frame: Frame) -> Aims:
+    """What is asked of the mean of all notes, on the grid of a frame."""
+    beat = STEPS_PER_QUARTER if frame.grid == "metrical" else STEPS_PER_SECOND / 2
+    return Aims(None if asked.density is None else beat / asked.density, asked.register, asked.dynamics)
 
 
 def _last_bar(places: Places, first: int, stop: int) -> int:
@@ -277,11 +286,14 @@ def asking(setting: Setting, asked: Asked, frame: Frame, plan: Plan) -> Setting:
 
 def _check_asked(wish: Wish, model: Model) -> None:
     """Raises CadenzaError for a wish that a model cannot be asked for."""
-    if not (wish.asked.is_nothing or isinstance(model.sequence_model, EditModel)):
+    asked = wish.asked
+    if not (asked.is_nothing or model.form is None):
         raise CadenzaError(
             f"the model {model.name} cannot be asked for a density, a register, dynamics or chords: "
             "leave these out, or --model"
         )
+    if asked.chords and not isinstance(model.sequence_model, EditModel):
+        raise CadenzaError(f"the model {model.name} cannot be asked for chords: leave them out, or --model")
     if wish.constraints.limits and model.form is not None:
         raise CadenzaError(
             f"the model {model.name} draws no note by itself, so it cannot keep to a number of notes at once "

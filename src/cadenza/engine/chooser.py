@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cadenza.engine.constraints import Constraints
+from cadenza.engine.leaning import NO_AIMS, Aims, Leaning
 from cadenza.engine.sampler import Sampler, Sampling, draw_together
 from cadenza.representation.edits import Fixed
 from cadenza.representation.events import DURATION, END, PITCH, SHIFT, EventSequence
@@ -55,6 +56,8 @@ class Passage:
     """On which side of the fixed notes that sound the drawn ones lie; None for either."""
     single: bool = False
     """Whether drawn notes sound one at a time."""
+    aims: Aims = NO_AIMS
+    """What they are to be like in the mean."""
 
 
 @dataclass(frozen=True)
@@ -88,8 +91,10 @@ class Chooser:
     until: NDArray[np.int64] = field(default_factory=lambda: np.zeros(PITCH.size, np.int64))
     """Step up to which each key is held."""
     recent: deque[int] = field(default_factory=lambda: deque[int](maxlen=REMEMBERED))
+    leaning: Leaning = field(init=False)
 
     def __post_init__(self) -> None:
+        self.leaning = Leaning(self.passage.aims)
         self.fixed = Fixed.of(self.passage.setting.known)
         prompt = self.passage.prompt
         if prompt is not None and len(prompt):
@@ -116,6 +121,7 @@ class Chooser:
     def __call__(self, field_index: int, logits: NDArray[np.float32]) -> int:
         logits = logits.copy()
         self.mask(field_index, logits)
+        self.leaning.weigh(field_index, logits)
         if field_index == 0:
             symbol = self._shift(logits)
         elif field_index == 1:
@@ -216,6 +222,8 @@ class Chooser:
 
     def take(self, row: tuple[int, ...]) -> Drawn:
         """Makes a drawn row the last."""
+        if self.begun:
+            self.leaning.take(row, self.onset_next - self.onset)
         self.onset, self.pitch, self.begun = self.onset_next, row[1], True
         self.until[row[1]] = self.onset + DURATION.values[row[2]]
         self.recent.append(row[1])
@@ -233,6 +241,7 @@ class Choosers:
         self._allowed = constraints.pitches
         self._highest = int(np.flatnonzero(self._allowed)[-1])
         self._crowded = any(chooser.crowded for chooser in self.each)
+        self._leaning = passage.aims.fields
         self._plain = False
         """Whether all that draw a row have begun, and none is crowded."""
         self._share()
@@ -252,6 +261,9 @@ class Choosers:
         else:
             for chooser, own in zip(drawing, logits, strict=True):
                 chooser.mask(field_index, own)
+        if field_index in self._leaning:
+            for chooser, own in zip(drawing, logits, strict=True):
+                chooser.leaning.weigh(field_index, own)
         is_pitch = field_index == 1
         symbols = draw_together(
             [chooser.sampler for chooser in drawing],

@@ -26,7 +26,7 @@ from cadenza.sequence import JointModel
 
 Joint = TypeVar("Joint")
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """Raised when the meaning of a file changes."""
 
 
@@ -101,6 +101,7 @@ def _kept(chooser: Chooser) -> dict[str, Any]:
         "begun": chooser.begun,
         "full": chooser.full,
         "recent": list(chooser.recent),
+        "leans": {str(index): lean for index, lean in chooser.leaning.leans.items()},
         "random": chooser.sampler.random.bit_generator.state,
     }
 
@@ -110,6 +111,8 @@ def _restore(chooser: Chooser, kept: dict[str, Any], until: NDArray[np.int64]) -
     chooser.onset, chooser.pitch = int(kept["onset"]), int(kept["pitch"])
     chooser.begun, chooser.full = bool(kept["begun"]), bool(kept["full"])
     chooser.recent.extend(int(pitch) for pitch in kept["recent"])
+    for index in chooser.leaning.leans:
+        chooser.leaning.leans[index] = float(kept["leans"].get(str(index), 0))
     chooser.sampler.random.bit_generator.state = kept["random"]
     chooser.until[:] = until
 
@@ -122,7 +125,7 @@ def _said(constraints: Constraints) -> dict[str, Any]:
 def _digest(together: Together[Any]) -> str:
     """What tells requests apart; not the prompt, which was heard, nor the places."""
     passage, choosers, setting = together.passage, together.choosers, together.passage.setting
-    digest = sha256(repr((passage.span, passage.style, passage.side, passage.single)).encode())
+    digest = sha256(repr((passage.span, passage.style, passage.side, passage.single, passage.aims)).encode())
     digest.update(repr((_said(choosers.constraints), choosers.sampling, setting.asked)).encode())
     known, chords = setting.known, setting.chords
     for array in (known.rows, known.onsets, known.places, known.kinds, chords.starts, chords.symbols):

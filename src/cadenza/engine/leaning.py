@@ -1,0 +1,93 @@
+"""Draws that lean towards a density, a register and dynamics, as far as the notes so far fall short of them.
+
+What is asked of the mean of many draws says nothing of any one of them. Among all ways of drawing in which a
+feature has some mean, the nearest to the model's own, by relative entropy, weighs each symbol with the
+exponential of a multiple of its feature (Csiszár, "I-divergence geometry of probability distributions and
+minimization problems", 1975, section 3). That multiple, the *lean*, is not known beforehand; after each note
+it is moved by how far the note was from what is asked, which is stochastic ascent on the dual problem and
+never stops, so the lean follows the music. It knows no model.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cadenza.representation.events import PITCH, SHIFT, VELOCITY
+
+SHIFTED, PITCHED, STRUCK = 0, 1, 3
+"""Fields of a row: shift, pitch, velocity."""
+
+OCTAVE, TOUCH = 12.0, 16.0
+"""Units in which pitch and velocity are weighed."""
+
+FEATURES: Final[dict[int, NDArray[np.float32]]] = {
+    SHIFTED: np.append(-np.log1p(SHIFT.table), 0).astype(np.float32),
+    PITCHED: (PITCH.table / OCTAVE).astype(np.float32),
+    STRUCK: (VELOCITY.table / TOUCH).astype(np.float32),
+}
+"""Of each symbol of a field. Of shifts the logarithm: in proportion to its steps, one long shift would weigh
+as much as hundreds of short ones, and a thinner passage would be one great silence."""
+
+RATES: Final = {SHIFTED: 0.045, PITCHED: 0.05, STRUCK: 0.04}
+"""By how much the lean moves for one note that is off by a unit. Faster, it is obeyed sooner and the music
+is less likely (the log has the figures)."""
+MOST: Final = {SHIFTED: 3.0, PITCHED: 5.0, STRUCK: 6.0}
+"""No lean goes beyond this: there are densities and registers that a model has no music for."""
+MOST_OFF: Final = 3.0
+"""No single note counts as being off by more than this: a rest is no mistake of the notes around it."""
+
+
+@dataclass(frozen=True)
+class Aims:
+    """What drawn notes are to be like in the mean; None leaves it to the model."""
+
+    gap: float | None = None
+    """Steps from each to the next."""
+    pitch: float | None = None
+    """As MIDI has it."""
+    velocity: float | None = None
+
+    @property
+    def fields(self) -> tuple[int, ...]:
+        """Fields of a row of which something is asked."""
+        values = {SHIFTED: self.gap, PITCHED: self.pitch, STRUCK: self.velocity}
+        return tuple(index for index, value in values.items() if value is not None)
+
+
+NO_AIMS: Final = Aims()
+
+
+@dataclass
+class Leaning:
+    """How far the draws of one take lean, by field."""
+
+    aims: Aims
+    leans: dict[int, float] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.leans = dict.fromkeys(self.aims.fields, 0.0)
+
+    def weigh(self, field_index: int, logits: NDArray[np.float32]) -> None:
+        """Adds the lean of a field to its logits, in place."""
+        if lean := self.leans.get(field_index):
+            logits += np.float32(lean) * FEATURES[field_index]
+
+    def take(self, row: tuple[int, ...], steps: int) -> None:
+        """Moves the leans after a drawn row that lies some steps after the one before it."""
+        for index in self.leans:
+            off = min(max(self._off(index, row, steps), -MOST_OFF), MOST_OFF)
+            lean = self.leans[index] + RATES[index] * off
+            self.leans[index] = min(max(lean, -MOST[index]), MOST[index])
+
+    def _off(self, field_index: int, row: tuple[int, ...], steps: int) -> float:
+        """How far a row is from what is asked: above 0 where the lean should grow."""
+        aims = self.aims
+        if field_index == SHIFTED and aims.gap is not None:
+            return steps / aims.gap - 1
+        if field_index == PITCHED and aims.pitch is not None:
+            return (aims.pitch - PITCH.values[row[1]]) / OCTAVE
+        return ((aims.velocity or 0) - VELOCITY.values[row[3]]) / TOUCH
