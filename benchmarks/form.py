@@ -7,7 +7,7 @@ form of FORMS. The corpus side is every metrical piece of at least 64 bars, its 
 lag: notes in common over notes in either of two bars so far apart, the mean over bars
 (`measures.self_similarity`). A row passes where the median of the pieces lies within the quartiles of the
 corpus. *Ends*: share of the pieces whose last bar has fewer onsets than their median bar, and whose last
-notes are held for at least half of a bar.
+notes are held for at least half of a bar; of the corpus, every metrical piece to its own end.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import numpy as np
 
 from cadenza import dataset
 from cadenza.compose import DEFAULT_MODEL, Form, Sampling, Wish, generate, load_model
-from cadenza.measures import self_similarity
+from cadenza.measures import bar_places, self_similarity
 from cadenza.representation import events
 from cadenza.score import Score
 
@@ -35,32 +35,36 @@ LAGS = (4, 8, 16)
 FORMS = (None, "AABACABA")
 
 
-def long_pieces(corpus: str) -> list[Score]:
-    """The first 64 bars with notes of every metrical piece that has as many."""
+def metrical_pieces(corpus: str) -> list[Score]:
+    """Every metrical piece, whole."""
     prepared = dataset.prepare(corpus)
-    found: list[Score] = []
-    for piece in prepared.pieces:
-        if not (piece.native and piece.grid == "metrical"):
-            continue
-        score = events.decode(prepared.sequence(piece))
-        notes = score.pitched_notes
-        lines = score.bar_lines(int(notes["end"].max()))
-        first = int(np.searchsorted(lines, notes["start"][0], side="right")) - 1
-        if len(lines) > first + BARS:
-            found.append(score.crop(int(lines[first]), int(lines[first + BARS])))
-    return found
+    return [
+        events.decode(prepared.sequence(piece))
+        for piece in prepared.pieces
+        if piece.native and piece.grid == "metrical"
+    ]
+
+
+def first_bars(score: Score) -> Score | None:
+    """The first 64 bars with notes; None of a shorter piece."""
+    notes = score.pitched_notes
+    lines = score.bar_lines(int(notes["end"].max()))
+    first = int(np.searchsorted(lines, notes["start"][0], side="right")) - 1
+    if len(lines) <= first + BARS:
+        return None
+    return score.crop(int(lines[first]), int(lines[first + BARS]))
 
 
 def ends(score: Score) -> bool:
-    """Whether a piece of 4/4 comes to rest in its last bar."""
-    notes, bar = score.pitched_notes, 4 * score.ticks_per_quarter
+    """Whether a piece comes to rest in the bar of its last onset."""
+    notes = score.pitched_notes
     onsets = np.unique(notes["start"])
-    bars = np.bincount(onsets // bar, minlength=BARS)
-    last = notes[notes["start"] >= (BARS - 1) * bar]
-    if not len(last):
-        return True
-    held = last["end"][last["start"] == last["start"].max()] - last["start"].max()
-    return bool(bars[-1] < np.median(bars) and held.max() >= bar / 2)
+    bars, _ = bar_places(score, onsets)
+    counts = np.bincount(bars - bars[0])
+    last = notes[notes["start"] == onsets[-1]]
+    held = (last["end"] - last["start"]).max()
+    bar = score.bar_ticks(score.metre_at(int(onsets[-1])))
+    return bool(counts[-1] < np.median(counts) and held >= bar / 2)
 
 
 def quartiles(values: list[float]) -> list[float]:
@@ -82,7 +86,11 @@ def main() -> int:
     rows: list[dict[str, Any]] = []
     print(f"{'style':11}{'form':11}{'lag':>4}{'pieces':>9}{'(q1 - q3)':>16}{'corpus':>9}{'(q1 - q3)':>16}")
     for style, corpus in CORPUS_OF_STYLE.items():
-        real = long_pieces(corpus)
+        whole = metrical_pieces(corpus)
+        real = [piece for piece in map(first_bars, whole) if piece is not None]
+        share = float(np.mean([ends(score) for score in whole]))
+        print(f"{style:11}{'corpus':11} {share:.0%} of the pieces end")
+        rows.append({"style": style, "form": "corpus", "ends": share})
         for form in FORMS:
             plan = None if form is None else Form.parse(form)
             wish = Wish(bars=BARS, style=style, sampling=Sampling(top_p=options.top_p))

@@ -24,9 +24,11 @@ from cadenza.representation.edits import (
     AFTER,
     DRAWN,
     FIXED,
+    NOTHING,
     STOP,
     Elements,
     Region,
+    Seam,
     elements_of,
     ending,
     following,
@@ -332,3 +334,17 @@ def test_where_nothing_is_drawn_nothing_is_told() -> None:
         told = asked(elements, whole, region, np.random.default_rng(seed))
         assert not told.asked.any()
         assert not told.chords.any()
+
+
+def test_how_far_a_seam_lies_is_told_within_the_look_ahead() -> None:
+    after = events.encode(Score.from_notes([(60, 0, 480, 80), (64, 0, 480, 80), (67, 480, 960, 80)]))
+    known = stop_at(100, (0, 96))
+    onsets = np.array([0, 51, 52, 99, 100])
+    near = events.SHIFT.encode(np.array([48, 1]))
+    join = Seam.of(known, after)
+    assert join.ahead(onsets, 48).tolist() == [0, 0, *near.tolist(), 0]
+    assert events.PITCH.decode(np.flatnonzero(join.keys)).tolist() == [60, 64]
+    end = Seam.of(known, None)
+    assert end.ends
+    assert end.ahead(onsets, 48).tolist() == [0, 0, *(near + FIELDS[0].size).tolist(), 0]
+    assert not Seam.of(NOTHING, None).ahead(onsets, 48).any()

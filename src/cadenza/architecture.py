@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from cadenza.errors import CadenzaError
 from cadenza.representation.conditions import CHORDS, CONDITIONS
-from cadenza.representation.edits import KINDS
+from cadenza.representation.edits import KINDS, SEAMS
 from cadenza.representation.events import FIELDS, LONGEST_BAR, NO_POSITION
 
 BAR_UNIT: Final = 12
@@ -157,6 +157,9 @@ def _head_shapes(width: int) -> Iterator[tuple[str, Shape]]:
     yield "heads.begins.weight", (FIELDS[1].size, width)
     yield "heads.sounds.weight", (FIELDS[1].size, width)
     yield "heads.chord.weight", (CHORDS, width)
+    yield "heads.seam.weight", (SEAMS, width)
+    yield "heads.seam_there.weight", (SEAMS, width)
+    yield "heads.joins.weight", (FIELDS[1].size, width)
 
 
 def check_tensors(tensors: Mapping[str, NDArray[Any]], shapes: Iterable[tuple[str, Shape]]) -> None:

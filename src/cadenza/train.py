@@ -238,6 +238,9 @@ class Run:
         tensors = {k: torch.from_numpy(v) for k, v in load_tensors(folder, checkpoint).items()}
         if isinstance(self.recipe.sizes, ComposerConfig):
             tensors = _with_styles(tensors, checkpoint.sizes["styles"], self.recipe.sizes.styles)
+        # What adds nothing at first may be newer than the checkpoint.
+        own = self.model.state_dict()
+        tensors |= {name: own[name] for name in own.keys() - tensors.keys() if not own[name].any()}
         try:
             # Not by its sizes: the grid of a roll, say, may change, and the dropout.
             self.model.load_state_dict(tensors)

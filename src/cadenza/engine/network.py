@@ -44,6 +44,7 @@ from cadenza.representation.edits import (
     Elements,
     Fixed,
     Known,
+    Seam,
     distance,
     index_of,
 )
@@ -67,7 +68,8 @@ class ComposerState:
 
     caches: one a layer. count: elements so far, the start included. known: (width,), the trunk's output for
     the next row. onset, pitch, pedal: of the last drawn note, in steps and as symbols; pitch is -1 before it.
-    fixed: the notes of the setting. asked: (width,), what is added to each input for what is asked.
+    fixed: the notes of the setting. seam: its own. asked: (width,), what is added to each input for what is
+    asked.
     """
 
     caches: list[Cache]
@@ -80,6 +82,7 @@ class ComposerState:
     places: Places
     setting: Setting
     fixed: Fixed
+    seam: Seam
     asked: Array
 
 
@@ -176,6 +179,8 @@ class NumpyComposer(JointModel[ComposerState, JointState]):
         self._chosen_position = table("heads.position")
         self._ahead, self._chosen_chord = table("heads.ahead"), table("heads.chord")
         self._begins, self._sounds = table("heads.begins"), table("heads.sounds")
+        self._seam, self._seam_there = table("heads.seam"), table("heads.seam_there")
+        self._joins = table("heads.joins")
 
     # --- The trunk ------------------------------------------------------------------------------------------
 
@@ -326,6 +331,7 @@ class NumpyComposer(JointModel[ComposerState, JointState]):
             places=places,
             setting=setting,
             fixed=Fixed.of(setting.known),
+            seam=Seam.of(setting.known, setting.after),
             asked=np.add.reduce([t[s] for t, s in zip(self._asked, setting.asked, strict=True)]),
         )
 
@@ -367,8 +373,8 @@ class NumpyComposer(JointModel[ComposerState, JointState]):
         """See `SequenceModel.step`."""
         row: list[int] = []
         known, place, within = state.known, (NO_POSITION, 0), False
-        if len(state.fixed):
-            known = known + self._ahead[state.fixed.ahead(np.array([state.onset]), self.look_ahead)[0]]
+        if state.setting is not FREE:
+            known = known + self._before(state, np.array([state.onset]))[0]
         for i, head in enumerate(self._heads):
             if i == len(FIELDS) - 1 and within:
                 row.append(state.pedal)
@@ -391,14 +397,24 @@ class NumpyComposer(JointModel[ComposerState, JointState]):
         self._take(state, row, place)
         return tuple(row)
 
+    def _before(self, state: ComposerState, onsets: NDArray[np.integer]) -> Array:
+        """What is known after onsets of what lies ahead: fixed notes, and the seam; (onsets, width)."""
+        seams = state.seam.ahead(onsets, self.look_ahead)
+        ahead = self._ahead[state.fixed.ahead(onsets, self.look_ahead)] + self._seam[seams]
+        if state.seam.keys.any():
+            ahead[seams > 0] += self._joins[state.seam.keys].sum(0)
+        return ahead
+
     def _there(self, state: ComposerState, onset: int) -> Array | float:
-        """What is known of an onset once a shift leads to it: the chord, and the fixed notes that sound."""
+        """What is known of an onset once a shift leads to it: chord, fixed notes, how far the seam lies."""
         there: Array | float = 0.0
         if state.setting.chords is not NO_CHORDS:
             there = self._chosen_chord[state.setting.chords.at(np.array([onset]))[0]]
         if len(state.fixed):
             keys = state.fixed.beside(np.array([onset]))[0]
             there = there + self._begins[keys == BEGINS].sum(0) + self._sounds[keys == SOUNDS].sum(0)
+        if state.seam.stop is not None:
+            there = there + self._seam_there[state.seam.ahead(np.array([onset]), self.look_ahead)[0]]
         return there
 
     def _take(self, state: ComposerState, row: list[int], place: tuple[int, int]) -> None:
@@ -498,8 +514,8 @@ class NumpyComposer(JointModel[ComposerState, JointState]):
         places: list[tuple[int, int]] = []
         within = np.zeros(len(takes), bool)
         some_within = False
-        if len(shared.fixed):
-            known = known + self._ahead[shared.fixed.ahead(joint.onsets, self.look_ahead)]
+        if shared.setting is not FREE:
+            known = known + self._before(shared, joint.onsets)
         for i, head in enumerate(self._heads):
             if i == len(FIELDS) - 1 and some_within:
                 rows[within, i] = joint.pedals[within]
@@ -591,8 +607,10 @@ class NumpyComposer(JointModel[ComposerState, JointState]):
         drawn = elements.drawn
         beside = elements.beside[drawn]
         there = (beside == BEGINS) @ self._begins + (beside == SOUNDS) @ self._sounds
+        there = there + self._seam_there[elements.seam[drawn, 1]]
+        ahead = self._ahead[elements.ahead[drawn]] + self._seam[elements.seam[drawn, 0]]
         return self._score(
-            np.concatenate(known)[drawn] + self._ahead[elements.ahead[drawn]],
+            np.concatenate(known)[drawn] + ahead + elements.joins[drawn] @ self._joins,
             elements.next_rows[drawn],
             elements.next_places[drawn],
             elements.last[drawn],

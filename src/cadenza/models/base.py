@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from cadenza.architecture import BAR_KINDS, BAR_UNIT
 from cadenza.representation.conditions import CHORDS, CONDITIONS
-from cadenza.representation.edits import BEGINS, KINDS, SOUNDS, STOP
+from cadenza.representation.edits import BEGINS, KINDS, SEAMS, SOUNDS, STOP
 from cadenza.representation.events import END, FIELDS, NO_POSITION
 
 EPSILON: Final = 1e-6
@@ -36,9 +36,10 @@ class EventBatch:
     onsets: (batch, time) int64, steps, of `rows`. is_start: (batch, time), true where nothing was played
     yet and `rows` holds a placeholder. kinds: (batch, time) int64, what each of `rows` is, and last: (batch,
     time) int64, the pitch of the last drawn row, -1 for none. ahead: (batch, time) int64, beside: (batch,
-    time, 88) uint8, asked: (batch, time, 4) int64, chords: (batch, time, 3) int64, what is fixed and asked
-    around (all as in `representation.edits.Elements`). style: (batch,) int64. weight: (batch, time) float32,
-    0 for padding and where more is told first.
+    time, 88) uint8, seam: (batch, time, 2) int64, joins: (batch, time, 88) bool, asked: (batch, time, 4)
+    int64, chords: (batch, time, 3) int64, what is fixed and asked around (all as in
+    `representation.edits.Elements`). style: (batch,) int64. weight: (batch, time) float32, 0 for padding and
+    where more is told first.
     """
 
     rows: Tensor
@@ -51,6 +52,8 @@ class EventBatch:
     next_places: Tensor
     ahead: Tensor
     beside: Tensor
+    seam: Tensor
+    joins: Tensor
     asked: Tensor
     chords: Tensor
     style: Tensor
@@ -142,8 +145,9 @@ class Head(nn.Module):
 class RowHeads(nn.Module):
     """The chain shift, pitch given shift, duration given both, ...; each choice is added to what is known.
 
-    Before the shift it is known how far ahead the next fixed note lies; with it become known the place in the
-    bar that it leads to, and the fixed notes and the chord there.
+    Before the shift it is known how far ahead the next fixed note lies, and the seam, with what begins behind
+    it; with the shift become known the place in the bar that it leads to, how far the seam lies from there,
+    and the fixed notes and the chord there.
     """
 
     def __init__(self, width: int) -> None:
@@ -155,14 +159,19 @@ class RowHeads(nn.Module):
         self.begins = addition(FIELDS[1].size, width)
         self.sounds = addition(FIELDS[1].size, width)
         self.chord = optional(CHORDS, width)
+        self.seam = optional(SEAMS, width)
+        self.seam_there = optional(SEAMS, width)
+        self.joins = addition(FIELDS[1].size, width)
 
     def forward(self, known: Tensor, batch: EventBatch) -> Tensor:
         columns: list[Tensor] = []
-        known = known + self.ahead(batch.ahead)
+        known = known + self.ahead(batch.ahead) + self.seam(batch.seam[..., 0])
+        known = known + batch.joins.to(known.dtype) @ self.joins.weight.to(known.dtype)
         for i, head in enumerate(self.heads):
             columns.append(choice_log_probabilities(head(known), batch, i))
             if i == 0:
                 known = known + self.position(batch.next_places[..., 0]) + self.chord(batch.chords[..., 2])
+                known = known + self.seam_there(batch.seam[..., 1])
                 for symbol, table in ((BEGINS, self.begins), (SOUNDS, self.sounds)):
                     known = known + (batch.beside == symbol).to(table.weight.dtype) @ table.weight
             if i < len(self.chosen):

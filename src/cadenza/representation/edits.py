@@ -181,6 +181,41 @@ class Fixed:
         return keys
 
 
+SEAMS: Final = 2 * FIELDS[0].size
+"""Symbols of how far ahead a seam lies: 0 for none, a shift, and as many for the end of the piece."""
+
+
+@dataclass(frozen=True)
+class Seam:
+    """Where drawn notes stop: at the end of the piece, or where others follow.
+
+    stop: the step, None where nothing stops them. ends: whether the piece does there. keys: (88,) bool, what
+    begins first after it.
+    """
+
+    stop: int | None
+    ends: bool
+    keys: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, known: Known, after: EventSequence | None) -> Seam:
+        """The seam of a region whose marker is among what is known, and of the notes that follow it."""
+        stops = known.onsets[known.kinds == STOP]
+        keys = np.zeros(PITCH.size, bool)
+        if after is not None and len(after):
+            keys[after.rows[after.onsets == after.onsets[0], 1]] = True
+        return cls(int(stops[-1]) if len(stops) else None, not keys.any(), keys)
+
+    def ahead(self, onsets: NDArray[np.integer], look_ahead: int) -> NDArray[np.int64]:
+        """How far after each onset it lies: (onsets,) symbols, 0 where it is none within the look-ahead."""
+        if self.stop is None:
+            return np.zeros(len(onsets), np.int64)
+        steps = self.stop - np.asarray(onsets, np.int64)
+        near = (steps > 0) & (steps <= look_ahead)
+        symbols = SHIFT.encode(np.where(near, steps, 0)) + FIELDS[0].size * self.ends
+        return np.where(near, symbols, 0)
+
+
 def distance(ahead: NDArray[np.integer]) -> NDArray[np.int64]:
     """Shift symbols of how far ahead known elements lie, in steps; 0 for what has begun already."""
     return SHIFT.encode(np.clip(ahead, 0, int(SHIFT.table[-1])))
@@ -211,9 +246,11 @@ class Elements:
     beginning of a piece, where `rows` holds nothing. last: (elements,) int64, pitch symbol of the last drawn
     row, -1 before the first. drawn: (elements,) bool, whether `next_rows` is drawn before more is told.
     ahead: (elements,) int64, how far ahead the next fixed note begins (see `Fixed.ahead`). beside: (elements,
-    88) uint8, the fixed notes at the onset of `next_rows` (see `Fixed.beside`). asked: (elements, 4) and
-    chords: (elements, 3) int64, what is asked (see `representation.conditions`): density, register, dynamics
-    and key; the chord of the last drawn onset, the chord that follows that one, that of `next_onsets`.
+    88) uint8, the fixed notes at the onset of `next_rows` (see `Fixed.beside`). seam: (elements, 2) int64,
+    how far the seam lies ahead of the last drawn onset and of `next_onsets` (see `Seam.ahead`). joins:
+    (elements, 88) bool, what begins behind it, where it is near. asked: (elements, 4) and chords: (elements,
+    3) int64, what is asked (see `representation.conditions`): density, register, dynamics and key; the chord
+    of the last drawn onset, the chord that follows that one, that of `next_onsets`.
     """
 
     rows: NDArray[np.int64]
@@ -228,6 +265,8 @@ class Elements:
     drawn: NDArray[np.bool_]
     ahead: NDArray[np.int64]
     beside: NDArray[np.uint8]
+    seam: NDArray[np.int64]
+    joins: NDArray[np.bool_]
     asked: NDArray[np.int64]
     chords: NDArray[np.int64]
 
@@ -240,12 +279,15 @@ def elements_of(cut: EventSequence, first: int, region: Region, look_ahead: int)
     """
     _, fixed = without(cut, region.fixed)
     if region.stop is None:
-        return _region_elements(cut, first, region, known_notes(fixed), look_ahead)
+        known = known_notes(fixed)
+        return _region_elements(cut, first, region, known, seam=Seam.of(known, None), look_ahead=look_ahead)
     inside = fixed.onsets < region.stop
     known = known_notes(fixed.part(inside, complete=False))
     known = in_order(known, stop_at(region.stop, region.stop_place))
     after = following(fixed.part(~inside, complete=cut.complete), region.stop)
-    parts = _after_elements(after), _region_elements(cut, first, region, known, look_ahead)
+    seam = Seam.of(known, after)
+    inner = _region_elements(cut, first, region, known, seam=seam, look_ahead=look_ahead)
+    parts = _after_elements(after), inner
     names = [field.name for field in fields(Elements)]
     return Elements(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
 
@@ -269,13 +311,21 @@ def _after_elements(after: EventSequence) -> Elements:
         drawn=never,
         ahead=np.zeros(len(rows), np.int64),
         beside=np.zeros((len(rows), PITCH.size), np.uint8),
+        seam=np.zeros((len(rows), 2), np.int64),
+        joins=np.zeros((len(rows), PITCH.size), bool),
         asked=np.zeros((len(rows), len(CONDITIONS)), np.int64),
         chords=np.zeros((len(rows), 3), np.int64),
     )
 
 
 def _region_elements(
-    cut: EventSequence, first: int, region: Region, known: Known, look_ahead: int
+    cut: EventSequence,
+    first: int,
+    region: Region,
+    known: Known,
+    *,
+    seam: Seam,
+    look_ahead: int,
 ) -> Elements:
     """What stands for the drawn notes of a cut and what is announced among them."""
     drawn, _ = without(cut, region.fixed)
@@ -304,6 +354,7 @@ def _region_elements(
     last_onset = onsets[-1] if region.stop is None else region.stop
     next_onsets = np.append(onsets[1:], last_onset)
     fixed = Fixed.of(known)
+    seams = np.column_stack([seam.ahead(onsets, look_ahead), seam.ahead(next_onsets, look_ahead)])
     return Elements(
         rows=np.concatenate([rows, told])[order],
         places=np.concatenate([places, known.places.astype(np.int64)])[order],
@@ -317,6 +368,8 @@ def _region_elements(
         drawn=np.append(kinds[1:] == DRAWN, True) & ((at < len(rows) - 1) | ends),
         ahead=fixed.ahead(onsets, look_ahead)[at],
         beside=fixed.beside(next_onsets)[at],
+        seam=seams[at],
+        joins=((seams[:, :1] > 0) & seam.keys)[at],
         asked=np.zeros((len(at), len(CONDITIONS)), np.int64),
         chords=np.zeros((len(at), 3), np.int64),
     )
