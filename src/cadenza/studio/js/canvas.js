@@ -1,4 +1,19 @@
-// A canvas as sharp as its screen.
+// Canvases: as sharp as their screen, in the colours of the style sheet.
+
+const NAMES = /** @type {const} */ ([
+  "paper", "row-dark", "line-bar", "line-beat", "line-snap", "ink", "muted", "accent", "accent-soft", "key-white",
+  "key-black", "key-text", "note", "select", "panel", "line",
+]);
+
+/** @typedef {Record<typeof NAMES[number], string>} Palette */
+
+/** @returns {Palette} */
+export function readPalette() {
+  const style = getComputedStyle(document.documentElement);
+  return /** @type {Palette} */ (
+    Object.fromEntries(NAMES.map((name) => [name, style.getPropertyValue(`--${name}`).trim()]))
+  );
+}
 
 /**
  * Fits a canvas to its place on the page. @param {HTMLCanvasElement} canvas

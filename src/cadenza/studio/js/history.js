@@ -1,9 +1,7 @@
 // What was done, as a tree: undoing and doing something else loses nothing, and every take stays a branch.
 
 import { apply, EMPTY, inverse, reserve } from "./piece.js";
-
-/** @typedef {import("./piece.js").Change} Change */
-/** @typedef {import("./piece.js").Piece} Piece */
+/** @import { Change } from "./piece.js" */
 
 /**
  * @typedef {{readonly id: number, readonly parent: number, readonly label: string, readonly take: boolean,
@@ -21,9 +19,7 @@ export class History {
     this.piece = EMPTY;
   }
 
-  /**
-   * Puts back what was kept. @param {readonly Node[]} nodes in order of their numbers @param {number} current
-   */
+  /** Puts back what was kept. @param {readonly Node[]} nodes in order of their numbers @param {number} current */
   static from(nodes, current) {
     const history = new History();
     for (const node of nodes) {

@@ -103,10 +103,7 @@ function sortedMetres(metres) {
   return sorted.length && sorted[0][0] === 0 ? sorted : [[0, 4, 4], ...sorted];
 }
 
-/**
- * The bars that touch a stretch.
- * @param {readonly Metre[]} metres @param {number} from @param {number} until
- */
+/** The bars that touch a stretch. @param {readonly Metre[]} metres @param {number} from @param {number} until */
 export function* bars(metres, from, until) {
   for (let bar = barAt(metres, Math.max(0, from)); ; bar = barAt(metres, bar.end)) {
     yield bar;
@@ -114,10 +111,7 @@ export function* bars(metres, from, until) {
   }
 }
 
-/**
- * Where a tick is, as musicians say it: bar and beat.
- * @param {readonly Metre[]} metres @param {number} tick
- */
+/** Where a tick is, as musicians say it: bar and beat. @param {readonly Metre[]} metres @param {number} tick */
 export function place(metres, tick) {
   const bar = barAt(metres, Math.max(0, tick));
   return { bar: bar.number, beat: Math.floor((tick - bar.begin) / bar.beat) + 1 };

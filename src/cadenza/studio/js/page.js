@@ -77,6 +77,15 @@ export const say = (text) => {
   element("say", HTMLElement).textContent = text;
 };
 
+/** What does something a while after it was last asked to. @param {() => void} act @param {number} pause milliseconds */
+export function later(act, pause) {
+  let timer = 0;
+  return () => {
+    clearTimeout(timer);
+    timer = setTimeout(act, pause);
+  };
+}
+
 /** What something gives, or nothing where the browser forbids it. @template T @param {() => T} act */
 export function tried(act) {
   try {
@@ -89,9 +98,7 @@ export function tried(act) {
 /** What went wrong, in words. @param {unknown} error */
 export const told = (error) => (error instanceof Error ? error.message : String(error));
 
-/**
- * Fills a dialog and shows it. @param {HTMLDialogElement} dialog @param {string} title @param {Node[]} content
- */
+/** Fills a dialog and shows it. @param {HTMLDialogElement} dialog @param {string} title @param {Node[]} content */
 export function show(dialog, title, ...content) {
   const close = make("button", { class: "quiet" }, "Close");
   close.onclick = () => dialog.close();

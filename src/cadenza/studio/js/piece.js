@@ -1,11 +1,7 @@
 // The piece as a value, and edits of it as changes that can be undone.
 
 import { clamp, HIGHEST, LOWEST } from "./music.js";
-
-/** @typedef {import("./music.js").Note} Note */
-/** @typedef {import("./music.js").Span} Span */
-/** @typedef {import("./music.js").Tempo} Tempo */
-/** @typedef {import("./music.js").Metre} Metre */
+/** @import { Metre, Note, Span, Tempo } from "./music.js" */
 
 /**
  * What of a piece is not notes.
@@ -146,10 +142,7 @@ export function moved(notes, ticks, semitones) {
 export const lengthened = (notes, ticks, least) =>
   altered(notes, (n) => ({ end: Math.max(n.end + ticks, Math.min(n.end, n.start + least)) }));
 
-/**
- * Beginnings moved, the ends staying.
- * @param {readonly Note[]} notes @param {number} ticks @param {number} least
- */
+/** Beginnings moved, the ends staying. @param {readonly Note[]} notes @param {number} ticks @param {number} least */
 export const begunEarlier = (notes, ticks, least) =>
   altered(notes, (n) => ({ start: clamp(n.start + ticks, 0, Math.max(n.start, n.end - least)) }));
 
@@ -174,10 +167,7 @@ export function split(notes, tick) {
   };
 }
 
-/**
- * Copies of notes, moved.
- * @param {readonly Note[]} notes @param {number} ticks @returns {Change}
- */
+/** Copies of notes, moved. @param {readonly Note[]} notes @param {number} ticks @returns {Change} */
 export const copied = (notes, ticks) => ({
   removed: [],
   added: notes.map((n) => note(n.pitch, n.start + ticks, n.end + ticks, n.velocity, n.by)),

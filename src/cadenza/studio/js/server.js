@@ -3,7 +3,7 @@
 /**
  * @typedef {{name: string, title: string, hint: string, needs: string, edits: boolean}} Operation
  * @typedef {{name: string, kind: string, paper: string, styles: string[], refusals: Record<string, string>}} Model
- * @typedef {{operations: Operation[], models: Model[], most_bars: number, most_takes: number}} Abilities
+ * @typedef {{operations: Operation[], models: Model[], most_bars: number, most_takes: number, no_sheet: string}} Abilities
  * @typedef {[pitch: number, start: number, end: number, velocity: number]} Row
  * @typedef {{notes: Row[], pedal: [number, number][], tempos: [number, number][], metres: [number, number, number][]}} Wire
  * @typedef {{take: number, notes: Row[], removed: Row[], pedal: [number, number][], begin: number, model: string, style: string | null,

@@ -3,10 +3,9 @@
 import { History } from "./history.js";
 import { lengthOf, sounding } from "./piece.js";
 import { Signal } from "./signal.js";
+/** @import { Note, Span } from "./music.js" */
+/** @import { Change } from "./piece.js" */
 
-/** @typedef {import("./music.js").Note} Note */
-/** @typedef {import("./music.js").Span} Span */
-/** @typedef {import("./piece.js").Change} Change */
 /** @typedef {"draw" | "select" | "split" | "erase"} Tool */
 
 export class Session {

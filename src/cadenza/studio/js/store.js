@@ -1,9 +1,11 @@
 // Keeps the work in the browser as it is done: every step of the history a record, so that nothing is written twice.
 
-/** @typedef {import("./history.js").Node} Node */
+/** @import { Node } from "./history.js" */
+/** @import { Span } from "./music.js" */
+
 /**
  * What is kept of a piece beside its history.
- * @typedef {{id: string, name: string, current: number, playhead: number, loop: import("./music.js").Span | null,
+ * @typedef {{id: string, name: string, current: number, playhead: number, loop: Span | null,
  *   saved: number}} Header
  */
 
