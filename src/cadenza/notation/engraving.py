@@ -20,6 +20,8 @@ SCALE: Final = 40
 """Pixels of a page, per cent of its units."""
 MUSIC_FONT: Final = re.compile(r'<tspan font-family="Leipzig"[^>]*>\ueca5</tspan>')
 """A quarter note within text."""
+STYLE: Final = re.compile(r"<style.*?</style>", re.DOTALL)
+"""What a picture says of its own looks."""
 
 
 def svg_pages(xml: bytes, width: int = WIDTH, height: int = HEIGHT) -> tuple[str, ...]:
@@ -43,11 +45,11 @@ def svg_page(xml: bytes, width: int = WIDTH, **options: Any) -> str:
 def svg_passage(xml: bytes, width: int, scale: int, seed: int) -> str:
     """All systems below each other for a page of the web: `width` in pixels, `scale` as SCALE.
 
-    It asks for no music font: a note within text, as that of tempo marks, is one of Unicode. Passages of
-    another seed have other ids, but for those of notes.
+    It asks for no music font: a note within text, as that of tempo marks, is one of Unicode. It has no style
+    of its own, which pages may forbid. Passages of another seed have other ids, but for those of notes.
     """
     page = svg_page(xml, round(width * 100 / scale), scale=scale, xmlIdSeed=seed, smuflTextFont="none")
-    return MUSIC_FONT.sub('<tspan font-size="405px">♩</tspan>', page)
+    return STYLE.sub("", MUSIC_FONT.sub('<tspan font-size="405px">♩</tspan>', page))
 
 
 def _loaded(xml: bytes, options: dict[str, Any]) -> Any:

@@ -7,18 +7,19 @@ const NAMES = /** @type {const} */ ([
 
 /** @typedef {Record<typeof NAMES[number], string>} Palette */
 
-/** @returns {Palette} */
+/** The colours as they are now, in light or in dark. @returns {Palette} */
 export function readPalette() {
-  const style = getComputedStyle(document.documentElement);
-  return /** @type {Palette} */ (
-    Object.fromEntries(NAMES.map((name) => [name, style.getPropertyValue(`--${name}`).trim()]))
-  );
+  const probe = document.body.appendChild(document.createElement("i"));
+  const colours = NAMES.map((name) => {
+    probe.style.color = `var(--${name})`;
+    return [name, getComputedStyle(probe).color];
+  });
+  probe.remove();
+  return /** @type {Palette} */ (Object.fromEntries(colours));
 }
 
-/**
- * Fits a canvas to its place on the page. @param {HTMLCanvasElement} canvas
- * @returns {{context: CanvasRenderingContext2D, width: number, height: number}} in CSS pixels
- */
+/** Fits a canvas to its place on the page. @param {HTMLCanvasElement} canvas
+ * @returns {{context: CanvasRenderingContext2D, width: number, height: number}} in CSS pixels */
 export function sharp(canvas) {
   const ratio = window.devicePixelRatio || 1;
   const width = canvas.clientWidth;

@@ -1,9 +1,9 @@
 // The takes as cards: what has come of each, to listen to, to keep or to discard.
 
-import { readPalette, sharp } from "./canvas.js";
+import { sharp } from "./canvas.js";
 import { barAt } from "./music.js";
 import { element, make } from "./page.js";
-import { canvases } from "./roll.js";
+import { canvases, palette } from "./roll.js";
 import { session, takes, transport } from "./studio.js";
 /** @import { Note } from "./music.js" */
 
@@ -12,7 +12,6 @@ export function thumbnail(canvas, notes) {
   const { context, width, height } = sharp(canvas);
   context.clearRect(0, 0, width, height);
   if (!notes.length) return;
-  const palette = readPalette();
   const first = Math.min(...notes.map((n) => n.start));
   const last = Math.max(...notes.map((n) => n.end));
   const low = Math.min(...notes.map((n) => n.pitch));

@@ -31,11 +31,8 @@ export class History {
     return history;
   }
 
-  /**
-   * A new node below the present one. @param {string} label @param {Change} change
-   * @param {{take?: boolean, stay?: boolean}} [how] stay: without going there
-   * @returns {Node}
-   */
+  /** A new node below the present one. @param {string} label @param {Change} change
+   * @param {{take?: boolean, stay?: boolean}} [how] stay: without going there @returns {Node} */
   add(label, change, { take = false, stay = false } = {}) {
     const node = { id: this.nodes.size + 1, parent: this.current, label, take, change };
     this.nodes.set(node.id, node);

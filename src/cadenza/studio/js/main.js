@@ -18,9 +18,11 @@ import * as recorder from "./recorder.js";
 import * as roll from "./roll.js";
 import { abilities, alive } from "./server.js";
 import { live, piano, session, takes, transport, view } from "./studio.js";
+import * as sheet from "./sheet.js";
 import * as surprises from "./surprise.js";
 import "./tree.js";
 /** @import { Example } from "./examples.js" */
+/** @import { Span } from "./music.js" */
 /** @import { Tool } from "./session.js" */
 
 /** Milliseconds between two questions whether the server is there again. */
@@ -77,6 +79,9 @@ function fit() {
   view.fit(0, Math.max(session.end, 4 * 4 * TICKS), low, high);
 }
 
+/** @param {number} factor */
+const zoom = (factor) => (sheet.on ? sheet.zoom(factor) : view.zoomTime(factor, view.width / 2));
+
 function theme() {
   const root = document.documentElement;
   root.dataset.theme = root.dataset.theme === "dark" ? "light" : "dark";
@@ -122,8 +127,8 @@ const commands = new Commands([
   tool("select", "Select notes", "v"),
   tool("split", "Split notes", "x"),
   tool("erase", "Erase notes", "e"),
-  { id: "zoom-in", title: "Zoom in", group: "View", keys: ["+", "="], run: () => view.zoomTime(1.25, view.width / 2) },
-  { id: "zoom-out", title: "Zoom out", group: "View", keys: ["-"], run: () => view.zoomTime(0.8, view.width / 2) },
+  { id: "zoom-in", title: "Zoom in", group: "View", keys: ["+", "="], run: () => zoom(1.25) },
+  { id: "zoom-out", title: "Zoom out", group: "View", keys: ["-"], run: () => zoom(0.8) },
   { id: "zoom-taller", title: "Taller rows", group: "View", keys: ["Alt++", "Alt+="], run: () => view.zoomPitch(1.2, view.height / 2) },
   { id: "zoom-flatter", title: "Flatter rows", group: "View", keys: ["Alt+-"], run: () => view.zoomPitch(0.83, view.height / 2) },
   { id: "zoom-fit", title: "Show everything", group: "View", keys: ["f"], run: fit },
@@ -133,9 +138,10 @@ const commands = new Commands([
   { id: "open", title: "Open a MIDI file", group: "Files", keys: ["Mod+o"], run: () => picker.click() },
   { id: "export-midi", title: "Export as a MIDI file", group: "Files", keys: ["Mod+s"], run: () => exportPiece("midi") },
   { id: "export-wav", title: "Export as sound (WAV)", group: "Files", keys: ["Mod+Shift+s"], run: () => exportPiece("wav") },
-  { id: "export-musicxml", title: "Export as sheet music (MusicXML)", group: "Files", keys: [], run: () => exportPiece("musicxml") },
-  { id: "export-svg", title: "Export as engraved sheet music (SVG)", group: "Files", keys: [], run: () => exportPiece("svg") },
+  { id: "export-musicxml", title: "Export as sheet music (MusicXML)", group: "Files", keys: [], refusal: panel.noSheet, run: () => exportPiece("musicxml") },
+  { id: "export-svg", title: "Export as engraved sheet music (SVG)", group: "Files", keys: [], refusal: panel.noSheet, run: () => exportPiece("svg") },
   { id: "pieces", title: "Pieces", group: "Files", keys: ["p"], run: () => library.shelf(dialogs.pieces) },
+  { id: "sheet", title: "Sheet music", group: "View", keys: ["g"], refusal: panel.noSheet, run: sheet.toggle, pressed: () => sheet.on },
   { id: "surprise", title: "Colour notes by how unexpected they are", group: "View", keys: ["h"], run: surprises.toggle, pressed: () => surprises.on },
   { id: "theme", title: "Light or dark", group: "View", keys: ["n"], run: theme },
   { id: "panel", title: "Write together", group: "View", keys: ["w"], run: () => document.body.classList.toggle("together"), pressed: () => document.body.classList.contains("together") },
@@ -263,11 +269,12 @@ drags(roll.canvases.keys, { begin: slide, move: slide, end: () => live.up(held) 
 
 // --- Beginnings ------------------------------------------------------------------------------------------------
 
+/** Ticks of the unit that examples are written in. */
+const SIXTEENTH = TICKS / 4;
+
 /** @param {Example} example */
-function notesOf(example) {
-  const sixteenth = TICKS / 4;
-  return example.notes.map(([pitch, start, length, velocity]) => note(pitch, start * sixteenth, (start + length) * sixteenth, velocity));
-}
+const notesOf = ({ notes }) =>
+  notes.map(([pitch, start, length, velocity]) => note(pitch, start * SIXTEENTH, (start + length) * SIXTEENTH, velocity));
 
 function drawExamples() {
   element("examples", HTMLElement).replaceChildren(
@@ -283,14 +290,11 @@ function drawExamples() {
 
 /** @param {Example} example */
 function begin(example) {
-  const sixteenth = TICKS / 4;
-  const frame = {
-    tempos: [/** @type {const} */ ([0, example.qpm])],
-    metres: [/** @type {const} */ ([0, ...example.metre])],
-    pedal: example.pedal.map(([from, until]) => /** @type {const} */ ([from * sixteenth, until * sixteenth])),
-  };
-  session.set({ name: example.name });
-  session.commit(example.name, { ...framed(session.piece, frame), added: notesOf(example) });
+  const { name, qpm, metre } = example;
+  /** @type {Span[]} */
+  const pedal = example.pedal.map(([from, until]) => [from * SIXTEENTH, until * SIXTEENTH]);
+  session.set({ name });
+  session.commit(name, { ...framed(session.piece, { tempos: [[0, qpm]], metres: [[0, ...metre]], pedal }), added: notesOf(example) });
   fit();
   transport.play(0);
 }

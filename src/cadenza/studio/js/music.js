@@ -73,12 +73,8 @@ export class Clock {
   }
 }
 
-/**
- * The bar that a tick lies in.
- * @param {readonly Metre[]} metres
- * @param {number} tick
- * @returns {{number: number, begin: number, end: number, beat: number}} number from 1; beat in ticks
- */
+/** The bar that a tick lies in. @param {readonly Metre[]} metres @param {number} tick
+ * @returns {{number: number, begin: number, end: number, beat: number}} number from 1; beat in ticks */
 export function barAt(metres, tick) {
   const sorted = sortedMetres(metres);
   let number = 1;
@@ -123,10 +119,8 @@ export function minutes(seconds) {
   return `${Math.floor(tenths / 600)}:${String(Math.floor(tenths / 10) % 60).padStart(2, "0")}.${tenths % 10}`;
 }
 
-/**
- * When the damper falls on a key that goes up at a tick: a pedal that is down by then holds it.
- * @param {readonly Span[]} pedal @param {number} end
- */
+/** When the damper falls on a key that goes up at a tick: a pedal that is down by then holds it.
+ * @param {readonly Span[]} pedal @param {number} end */
 export function damped(pedal, end) {
   const held = pedal.find(([from, until]) => from < end && end <= until);
   return held ? held[1] : end;

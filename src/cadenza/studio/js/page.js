@@ -7,11 +7,9 @@ export function element(id, kind) {
   return found;
 }
 
-/**
- * A new element. @template {keyof HTMLElementTagNameMap} K
- * @param {K} tag @param {Record<string, string>} [attributes] @param {(Node | string)[]} children
- * @returns {HTMLElementTagNameMap[K]}
- */
+/** A new element. @template {keyof HTMLElementTagNameMap} K @param {K} tag
+ * @param {Record<string, string>} [attributes] @param {(Node | string)[]} children
+ * @returns {HTMLElementTagNameMap[K]} */
 export function make(tag, attributes = {}, ...children) {
   const made = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
@@ -30,10 +28,8 @@ export function offer(select, options, chosen) {
 const STAY = 4000;
 const STAY_A_LETTER = 70;
 
-/**
- * Tells the user something. @param {string} text
- * @param {{title: string, run: () => void}} [action] what can be done about it
- */
+/** Tells the user something. @param {string} text
+ * @param {{title: string, run: () => void}} [action] what can be done about it */
 export function tell(text, action) {
   const box = make("div", { class: "message" }, make("p", {}, text));
   const close = () => box.remove();

@@ -3,11 +3,13 @@
 import { barAt, HIGHEST, LOWEST, pitchName, place } from "./music.js";
 import { element, make, offer, tell } from "./page.js";
 import { firstFrom } from "./piece.js";
+import { sentence } from "./server.js";
 import { session, takes, transport, view } from "./studio.js";
 /** @import { Abilities } from "./server.js" */
 /** @import { Wish } from "./takes.js" */
 
 const TONICS = ["C", "D♭", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B"];
+const SILENT = "The studio’s server has not answered yet.";
 const SCALES = ["major", "minor", "dorian", "mixolydian", "pentatonic", "blues"];
 
 /** What each need of an operation asks of the roll: why it is not met, or nothing. @type {Record<string, () => string>} */
@@ -76,10 +78,10 @@ const chosenModel = () => abilities?.models.find((one) => one.name === model.val
 export const refusal = (name) => inability(name) || NEEDS[operation(name)?.needs ?? ""]?.() || "";
 
 /** Why the chosen model cannot do an operation, or nothing. @param {string} name */
-export const inability = (name) => chosenModel()?.refusals[name] ?? "The studio’s server has not answered yet.";
+export const inability = (name) => chosenModel()?.refusals[name] ?? SILENT;
 
 /** Why there can be no sheet music, or nothing. */
-export const noSheet = () => abilities?.no_sheet ?? "The studio’s server has not answered yet.";
+export const noSheet = () => (abilities ? abilities.no_sheet && sentence(abilities.no_sheet) : SILENT);
 
 /** Asks for takes. @param {string} name of the operation */
 export function ask(name) {

@@ -30,7 +30,7 @@ export const canvases = {
   velocities: canvas("velocities"),
   pedals: canvas("pedals"),
 };
-let palette = readPalette();
+export let palette = readPalette();
 /** What a gesture or the player shows for the moment. */
 export const moment = {
   /** @type {ReadonlyMap<number, Note>} notes as they would be */

@@ -51,10 +51,8 @@ export class Session {
     return this.history.piece;
   }
 
-  /**
-   * Makes a change, as something that can be undone.
-   * @param {string} label @param {Change} change @param {{take?: boolean, stay?: boolean}} [how]
-   */
+  /** Makes a change, as something that can be undone. @param {string} label @param {Change} change
+   * @param {{take?: boolean, stay?: boolean}} [how] */
   commit(label, change, how) {
     if (!change.removed.length && !change.added.length && !change.after) return;
     this.history.add(label, change, how);

@@ -57,10 +57,8 @@ export class Store {
   }
 }
 
-/**
- * Takes a piece for this tab, for as long as it is open. @param {string} piece
- * @returns {Promise<(() => void) | null>} what gives it back; null where another tab has it
- */
+/** Takes a piece for this tab, for as long as it is open. @param {string} piece
+ * @returns {Promise<(() => void) | null>} what gives it back; null where another tab has it */
 export async function claim(piece) {
   // Browsers have no locks for pages that come from another machine without encryption.
   if (!navigator.locks) return () => {};
