@@ -9,7 +9,9 @@ a headless Chromium, on one machine. Times are the page's, from the key to the f
 - Again: the same key where it is there, and the piece has changed meanwhile.
 - Edit: a note is moved while the sheet is seen; the page waits 250 ms for further edits.
 
-The last two are medians of `--rounds`. The page engraves 32 bars at a time, what is in sight first. Times on
+- Engraving: processor time of the process that engraves, for what the page asks first; the others do not move it.
+
+All but the first are medians of `--rounds`. The page engraves 32 bars at a time, what is in sight first. Times on
 a busy machine move: the load beside the figures says how busy it was.
 """
 
@@ -20,11 +22,14 @@ import shutil
 import statistics
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import protocol
 import studio
 from playwright.sync_api import Browser, sync_playwright
+
+from cadenza.score import Score
 
 BARS = (16, 64)
 
@@ -56,8 +61,8 @@ def main() -> int:
         for bars in BARS:
             found = milliseconds(browser, bars, options.rounds)
             results[f"{bars}_bars"] = found | {"load": os.getloadavg()[0]}
-            rows.append((bars, found["notes"], found["first"], found["again"], found["edit"]))
-    protocol.table(("bars", "notes", "first, ms", "again, ms", "edit, ms"), rows)
+            rows.append((bars, *found.values()))
+    protocol.table(("bars", "notes", "first, ms", "again, ms", "edit, ms", "engraving, ms"), rows)
     protocol.write_json(options.json, results)
     return 0
 
@@ -95,7 +100,23 @@ def milliseconds(browser: Browser, bars: int, rounds: int) -> dict[str, float]:
         "first": first,
         "again": statistics.median(again),
         "edit": statistics.median(edits),
+        "engraving": statistics.median(engraving(score, rounds)),
     }
+
+
+def engraving(score: Score, rounds: int) -> list[float]:
+    """Milliseconds of processor time for the first passage, each time of another piece; once to warm up."""
+    from cadenza.server.engraving import Wanted, passage
+    from cadenza.server.pieces import read_piece
+
+    piece = read_piece(score).piece
+    times: list[float] = []
+    for number in range(rounds + 1):
+        wanted = Wanted(piece=piece.model_copy(update={"tempos": [(0, 100.0 + number)]}))
+        begun = time.process_time()
+        passage(wanted)
+        times.append(1000 * (time.process_time() - begun))
+    return times[1:]
 
 
 if __name__ == "__main__":

@@ -9,8 +9,9 @@ import { session, takes, transport, view } from "./studio.js";
 /** @import { Wish } from "./takes.js" */
 
 const TONICS = ["C", "D♭", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B"];
-const SILENT = "The studio’s server has not answered yet.";
 const SCALES = ["major", "minor", "dorian", "mixolydian", "pentatonic", "blues"];
+/** Why nothing can be asked for before the server has said what it can do. */
+const SILENT = "The studio’s server has not answered yet.";
 
 /** What each need of an operation asks of the roll: why it is not met, or nothing. @type {Record<string, () => string>} */
 const NEEDS = {
@@ -177,10 +178,10 @@ function drawOperations() {
         button.setAttribute("aria-description", why);
       } else if (i === 0 || !session.piece.notes.length) button.classList.add("primary");
       button.onclick = () => (why ? tell(why) : ask(name));
-      if (name === focused) queueMicrotask(() => button.focus());
       return button;
     }),
   );
+  if (focused) /** @type {HTMLElement | null} */ (operations.querySelector(`[data-operation=${focused}]`))?.focus();
 }
 
 function tellWhere() {
