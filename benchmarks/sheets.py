@@ -8,11 +8,10 @@ a headless Chromium, on one machine. Times are the page's, from the key to the f
 - First: the key that shows the sheet, where the process that engraves is yet to be begun.
 - Again: the same key where it is there, and the piece has changed meanwhile.
 - Edit: a note is moved while the sheet is seen; the page waits 250 ms for further edits.
+- Engraving: processor time for what the page asks for first, which no other work on the machine moves.
 
-- Engraving: processor time of the process that engraves, for what the page asks first; the others do not move it.
-
-All but the first are medians of `--rounds`. The page engraves 32 bars at a time, what is in sight first. Times on
-a busy machine move: the load beside the figures says how busy it was.
+All but the first are medians of `--rounds`. The page engraves 32 bars at a time, what is in sight first.
+Times on a busy machine move: the load beside the figures says how busy it was.
 """
 
 from __future__ import annotations
@@ -24,12 +23,14 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import protocol
 import studio
 from playwright.sync_api import Browser, sync_playwright
 
-from cadenza.score import Score
+if TYPE_CHECKING:
+    from cadenza.score import Score
 
 BARS = (16, 64)
 
