@@ -1,0 +1,222 @@
+"""The command that says how much of a piece is that of others."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from cadenza.cli.shell import AsJson, app, check_output, counted, named, out, progress, say
+from cadenza.errors import CadenzaError
+
+if TYPE_CHECKING:
+    from cadenza.originality import Finding, Library, Report
+
+
+@app.command()
+def originality(
+    path: Annotated[Path, typer.Argument(metavar="FILE-or-FOLDER", help="MIDI file, or a folder of them.")],
+    *,
+    against: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Corpus (cadenza corpus list) or folder of MIDI files to look through; may be said again. "
+            "By default what the composer was trained on."
+        ),
+    ] = None,
+    people: Annotated[
+        str | None,
+        typer.Option(help="Of which of them people's pieces are the yardstick; by default the nearest."),
+    ] = None,
+    not_itself: Annotated[
+        bool, typer.Option("--not-itself", help="Leave out pieces whose notes are the same.")
+    ] = False,
+    png: Annotated[
+        Path | None, typer.Option(help="Picture to write: the longest run above the music that it is from.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say how much of a piece is also in the music that the composer learnt from, and where.
+
+    [bold]cadenza originality new.mid --png new.png[/bold]
+
+    [bold]cadenza originality takes --against ~/my-midi[/bold]
+    """
+    from cadenza.corpus import content_hash
+    from cadenza.midi import read_midi
+    from cadenza.originality import examine, heard
+
+    scores = {file: read_midi(file) for file in _files(path)}
+    if png is not None:
+        if len(scores) > 1:
+            raise CadenzaError(f"{path}: --png draws one piece: name one of its {len(scores)} files")
+        check_output(png, source=path)
+    heard_of = {file: named(file, lambda score=score: heard(score)) for file, score in scores.items()}
+    library, names = _library(against)
+    if people is not None and people not in {person.corpus for person in library.people}:
+        known = ", ".join(dict.fromkeys(person.corpus for person in library.people))
+        raise CadenzaError(f"--people {people}: no piece of it is at hand for a yardstick; there are {known}")
+    reports: dict[Path, Report] = {}
+    with progress() as bar:
+        task = bar.add_task("looking", total=len(scores), note="")
+        for file, passage in heard_of.items():
+            without = [content_hash(scores[file])] if not_itself else []
+            reports[file] = examine(library, passage, without=without, people=people or "")
+            bar.advance(task)
+    if png is not None:
+        _draw(library, next(iter(reports.values())), path.stem, png)
+    if as_json:
+        print(json.dumps(_as_json(library, names, reports)))
+    elif path.is_dir():
+        _print_many(library, names, reports)
+    else:
+        _print_one(library, names, reports[path])
+
+
+def _files(path: Path) -> list[Path]:
+    """The file, or all MIDI files of the folder."""
+    from cadenza.corpus import midi_items
+
+    if not path.is_dir():
+        return [path]
+    files = [item.path for item in midi_items(path)]
+    if not files:
+        raise CadenzaError(f"{path}: no MIDI file in it or below it")
+    return files
+
+
+def _library(against: list[str] | None) -> tuple[Library, list[str]]:
+    """What is looked through, and the names of its corpora; made now if it is asked for the first time."""
+    from cadenza.originality import open_library
+
+    names = against or _trained_on()
+    with progress() as bar:
+        tasks: dict[str, Any] = {}
+
+        def told(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = bar.add_task(what, note="")
+            bar.update(tasks[what], completed=done, total=total or None)
+
+        return open_library(names, told), names
+
+
+def _trained_on() -> list[str]:
+    """The composer's corpora that are here; says which are not."""
+    from cadenza.checkpoint import load_checkpoint
+    from cadenza.originality import why_missing
+    from cadenza.players import WEIGHTS
+
+    reasons = {name: why_missing(name) for name in load_checkpoint(WEIGHTS / "composer").corpora}
+    here = [name for name, reason in reasons.items() if not reason]
+    if not here:
+        raise CadenzaError(
+            f"none of the corpora that the composer learnt from ({', '.join(reasons)}) is here: say "
+            "--against FOLDER for one of MIDI files, or set CADENZA_DATA to the folder that they lie in "
+            "(`cadenza corpus show` says where each is to be had, `cadenza corpus fetch` downloads some)"
+        )
+    for name, reason in reasons.items():
+        if reason:
+            say(f"{name} is not looked through: {reason}")
+    return here
+
+
+def _draw(library: Library, report: Report, title: str, png: Path) -> None:
+    from cadenza.originality import panels_of
+    from cadenza.plot import laid_over
+
+    match = report.chief.match
+    if match is None:
+        say(f"{png} is not written: there is no shared run to draw")
+    else:
+        laid_over(panels_of(library.index, report.passage, match, title), png)
+
+
+# --- Words --------------------------------------------------------------------------------------------
+
+COLUMNS = ("", "quarters", "bars", "is in", "its bars", "higher by", "same", "pieces", "usual", "95 %")
+
+
+def _print_one(library: Library, names: list[str], report: Report) -> None:
+    table = Table(box=None, header_style="bold")
+    for column in COLUMNS:
+        table.add_column(column, overflow="fold")
+    for finding in report.findings:
+        table.add_row(*map(Text, _cells(finding)))
+    out.print(f"The longest run shared with {_what(library, names)}:", highlight=False)
+    out.print(table)
+    people = report.chief.usual
+    if people is not None:
+        out.print(
+            f"usual, 95 %: of {counted(people.excerpts, 'excerpt')} of {people.quarters} quarters of people's "
+            f"pieces ({people.corpus}): the median, and what one in twenty exceeds (with its 95 % interval)",
+            markup=False,
+            highlight=False,
+        )
+    out.print(report.verdict, markup=False, highlight=False)
+
+
+def _cells(finding: Finding) -> list[str]:
+    """A row of the table."""
+    from cadenza.originality import TEXTURE_NAMES, span
+
+    match, people = finding.match, finding.usual
+    usual = ["", ""]
+    if people is not None:
+        low, high = people.interval
+        usual = [f"{people.median:.1f}", f"{people.high:.1f} ({low:.1f} to {high:.1f})"]
+    name = TEXTURE_NAMES[finding.texture]
+    if match is None:
+        return [name, "0", "", "", "", "", "", "", *usual]
+    return [
+        name,
+        f"{match.quarters:.1f}",
+        span(match, match.bars),
+        f"{match.source.corpus}/{match.source.name}",
+        span(match, match.source_bars, theirs=True),
+        f"{match.translation.semitones:+d}",
+        f"{match.run.share:.0%}",
+        str(match.pieces),
+        *usual,
+    ]
+
+
+def _print_many(library: Library, names: list[str], reports: dict[Path, Report]) -> None:
+    from cadenza.originality import TEXTURE_NAMES, summary
+
+    table = Table(box=None, header_style="bold")
+    for column in ("file", "all notes", "upper line", "verdict"):
+        table.add_column(column, overflow="fold")
+    for file, report in reports.items():
+        runs = [f"{finding.quarters:.1f}" for finding in report.findings]
+        table.add_row(*map(Text, [file.name, *runs, report.verdict]))
+    out.print(f"Quarters of the longest run shared with {_what(library, names)}:", highlight=False)
+    out.print(table)
+    for row in summary(list(reports.values())):
+        low, high = row.interval
+        out.print(
+            f"{TEXTURE_NAMES[row.texture]}: median {row.median:.1f}, 95th percentile {row.high:.1f} "
+            f"({low:.1f} to {high:.1f}) quarters; {row.unusual} of {counted(row.pieces, 'piece')} above what "
+            "one in twenty of people's excerpts exceeds",
+            markup=False,
+            highlight=False,
+        )
+
+
+def _what(library: Library, names: list[str]) -> str:
+    pieces = len({source.content for source in library.index.sources})
+    return f"{counted(pieces, 'piece')} of {', '.join(names)}"
+
+
+def _as_json(library: Library, names: list[str], reports: dict[Path, Report]) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    from cadenza.originality import as_json, summary
+
+    files = [{"file": str(file)} | as_json(report) for file, report in reports.items()]
+    about = {"against": names, "notes": library.index.notes, "files": files}
+    return about | {"summary": [asdict(row) for row in summary(list(reports.values()))]}
