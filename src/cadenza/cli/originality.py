@@ -138,51 +138,54 @@ def _draw(library: Library, report: Report, title: str, png: Path) -> None:
 
 # --- Words --------------------------------------------------------------------------------------------
 
-COLUMNS = ("", "quarters", "bars", "is in", "its bars", "higher by", "same", "pieces", "usual", "95 %")
-
 
 def _print_one(library: Library, names: list[str], report: Report) -> None:
+    from cadenza.originality import TEXTURE_NAMES
+
     table = Table(box=None, header_style="bold")
-    for column in COLUMNS:
-        table.add_column(column, overflow="fold")
+    columns = [_column(finding) for finding in report.findings]
+    table.add_column("longest run shared")
     for finding in report.findings:
-        table.add_row(*map(Text, _cells(finding)))
-    out.print(f"The longest run shared with {_what(library, names)}:", highlight=False)
+        table.add_column(TEXTURE_NAMES[finding.texture])
+    for label in columns[0]:
+        table.add_row(label, *(Text(column[label]) for column in columns))
+    _write(f"Compared with {_what(library, names)}")
     out.print(table)
     people = report.chief.usual
     if people is not None:
-        out.print(
-            f"usual, 95 %: of {counted(people.excerpts, 'excerpt')} of {people.quarters} quarters of people's "
-            f"pieces ({people.corpus}): the median, and what one in twenty exceeds (with its 95 % interval)",
-            markup=False,
-            highlight=False,
+        _write(
+            f"people: {counted(people.excerpts, 'excerpt')} of {people.quarters} quarters ({people.corpus})"
         )
-    out.print(report.verdict, markup=False, highlight=False)
+    _write(report.verdict)
 
 
-def _cells(finding: Finding) -> list[str]:
-    """A row of the table."""
-    from cadenza.originality import TEXTURE_NAMES, span
+def _column(finding: Finding) -> dict[str, str]:
+    """What is said of one texture."""
+    from cadenza.originality import span
 
+    said = dict.fromkeys(
+        ("quarters", "bars", "is in", "its bars", "semitones higher", "notes that match", "found in"), "-"
+    )
+    said["quarters"] = f"{finding.quarters:.1f}"
     match, people = finding.match, finding.usual
-    usual = ["", ""]
+    if match is not None:
+        said |= {
+            "bars": span(match, match.bars),
+            "is in": f"{match.source.corpus}/{match.source.name}",
+            "its bars": span(match, match.source_bars, theirs=True),
+            "semitones higher": f"{match.translation.semitones:+d}",
+            "notes that match": f"{match.run.share:.0%}",
+            "found in": counted(match.pieces, "piece"),
+        }
     if people is not None:
         low, high = people.interval
-        usual = [f"{people.median:.1f}", f"{people.high:.1f} ({low:.1f} to {high:.1f})"]
-    name = TEXTURE_NAMES[finding.texture]
-    if match is None:
-        return [name, "0", "", "", "", "", "", "", *usual]
-    return [
-        name,
-        f"{match.quarters:.1f}",
-        span(match, match.bars),
-        f"{match.source.corpus}/{match.source.name}",
-        span(match, match.source_bars, theirs=True),
-        f"{match.translation.semitones:+d}",
-        f"{match.run.share:.0%}",
-        str(match.pieces),
-        *usual,
-    ]
+        said["people: median"] = f"{people.median:.1f}"
+        said["people: 95 %"] = f"{people.high:.1f} ({low:.1f} to {high:.1f})"
+    return said
+
+
+def _write(line: str) -> None:
+    out.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _print_many(library: Library, names: list[str], reports: dict[Path, Report]) -> None:
@@ -194,16 +197,14 @@ def _print_many(library: Library, names: list[str], reports: dict[Path, Report])
     for file, report in reports.items():
         runs = [f"{finding.quarters:.1f}" for finding in report.findings]
         table.add_row(*map(Text, [file.name, *runs, report.verdict]))
-    out.print(f"Quarters of the longest run shared with {_what(library, names)}:", highlight=False)
+    _write(f"Quarters of the longest run shared with {_what(library, names)}")
     out.print(table)
     for row in summary(list(reports.values())):
         low, high = row.interval
-        out.print(
+        _write(
             f"{TEXTURE_NAMES[row.texture]}: median {row.median:.1f}, 95th percentile {row.high:.1f} "
-            f"({low:.1f} to {high:.1f}) quarters; {row.unusual} of {counted(row.pieces, 'piece')} above what "
-            "one in twenty of people's excerpts exceeds",
-            markup=False,
-            highlight=False,
+            f"({low:.1f} to {high:.1f}); {row.unusual} of {counted(row.pieces, 'piece')} above what one in "
+            "twenty of people's excerpts exceeds"
         )
 
 
