@@ -163,10 +163,10 @@ def _column(finding: Finding) -> dict[str, str]:
     """What is said of one texture."""
     from cadenza.originality import span
 
-    said = dict.fromkeys(
-        ("quarters", "bars", "is in", "its bars", "semitones higher", "notes that match", "found in"), "-"
+    said = {"quarters": f"{finding.quarters:.1f}"}
+    said |= dict.fromkeys(
+        ("bars", "is in", "its bars", "semitones higher", "notes that match", "found in"), "-"
     )
-    said["quarters"] = f"{finding.quarters:.1f}"
     match, people = finding.match, finding.usual
     if match is not None:
         said |= {

@@ -25,10 +25,10 @@ from cadenza.corpus import CORPORA, find_corpus
 from cadenza.dataset import Piece, Prepared, prepare
 from cadenza.errors import CadenzaError
 from cadenza.files import cache_folder
-from cadenza.originality.index import TEXTURES, Index, Source, index_of, load_layers, save_arrays
+from cadenza.originality.index import TEXTURES, Index, Source, Texture, index_of, load_layers, save_arrays
 from cadenza.originality.passages import passage_of
 from cadenza.originality.search import find
-from cadenza.originality.yardstick import Person, person_of
+from cadenza.originality.yardstick import Person, Spans, person_of
 from cadenza.representation.events import EventSequence
 
 FORMAT: Final = 1
@@ -48,15 +48,18 @@ class Library:
     people: tuple[Person, ...]
 
 
+def _tell_nobody(_what: str, _done: int, _total: int) -> None:
+    pass
+
+
 def open_library(
-    names: Sequence[str], on_progress: OnProgress | None = None, workers: int | None = None
+    names: Sequence[str], told: OnProgress = _tell_nobody, workers: int | None = None
 ) -> Library:
     """The library of some corpora, by name or folder; from the cache, else made and put there.
 
     `workers`: see `dataset.prepare_as`. Raises CadenzaError for what is no corpus or not here, and where the
     cache cannot be written.
     """
-    told = on_progress or _tell_nobody
     names = list(dict.fromkeys(names))
     home = cache_folder() / "originality" / _key(names)
     if not (home / "library.json").exists():
@@ -70,10 +73,6 @@ def open_library(
     return _load(home)
 
 
-def _tell_nobody(_what: str, _done: int, _total: int) -> None:
-    pass
-
-
 def why_missing(name: str) -> str:
     """Why a corpus is not here and what to do, in words; empty where it is here."""
     try:
@@ -83,7 +82,7 @@ def why_missing(name: str) -> str:
     return ""
 
 
-def library_of(corpora: Sequence[Prepared[EventSequence]], told: OnProgress) -> Library:
+def library_of(corpora: Sequence[Prepared[EventSequence]], told: OnProgress = _tell_nobody) -> Library:
     """The library of prepared corpora."""
     sides = [_sides(corpus) for corpus in corpora]
     pieces = [
@@ -194,7 +193,9 @@ def _as_json(person: Person) -> dict[str, Any]:
 
 
 def _person(about: dict[str, Any]) -> Person:
-    spans = {texture: np.array(about["spans"][texture], np.float64).reshape(-1, 2) for texture in TEXTURES}
+    spans: dict[Texture, Spans] = {
+        texture: np.array(about["spans"][texture], np.float64).reshape(-1, 2) for texture in TEXTURES
+    }
     return Person(about["corpus"], about["name"], about["grid"], about["quarters"], spans)
 
 

@@ -1,0 +1,317 @@
+"""Does the composer copy? Its longest run shared with the training pieces against that of people's pieces.
+
+    CADENZA_DATA=... python benchmarks/originality.py [--pieces 40] [--write] [--build]
+
+Protocol. *composed*: 16 bars, seeds 1, 2, ..., each style at its defaults. *continued*: 16 bars after the
+first eight of a held-out piece of the style, seeds 1, 2, ...; only what was added is looked up. *people*:
+the first 16 bars and 16 from the middle of held-out pieces (test and validation), `PEOPLE` of them spread
+over each corpus. *order 5*: what a Markov chain over five notes writes, which goes on as some training
+piece does after the same five, of as many notes as the median excerpt of people: it shows what the measure
+sees of a model that has learnt too much by heart. *training*: 16 bars of training pieces, that is, all of
+it copied. Each is looked up in the training side of all three corpora (`cadenza.originality`); its figure
+is the quarters of its longest run, of all notes and of the upper line. Intervals are bootstrap intervals of
+95 % over pieces.
+
+Floor: the 95th percentile of what was composed is no longer than that of people; exit status 1 if it is.
+Times are of 50 queries of 16, 32 and 64 bars, on one thread. Pieces that were drawn once are kept under
+`runs/originality`, and drawn anew where the composer's weights are others.
+
+--write keeps the figures as docs/results/originality.json and .md. --build also makes the index anew, and
+says how long that takes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from report import RESULTS, markdown
+from samples import BARS, CORPUS_OF_STYLE, excerpts
+
+from cadenza.compose import Take, Wish, continue_, generate, load_model
+from cadenza.dataset import Piece, prepare
+from cadenza.errors import CadenzaError
+from cadenza.midi import read_midi, write_midi
+from cadenza.originality import Index, Library, Passage, examine, heard, open_library
+from cadenza.originality.index import SEED_NOTES
+from cadenza.originality.library import library_of
+from cadenza.originality.passages import STEPS_PER_QUARTER
+from cadenza.originality.yardstick import HIGH, quantile_interval
+from cadenza.representation import events
+from cadenza.score import Score
+
+KEPT = Path(__file__).resolve().parent.parent / "runs" / "originality"
+PROMPT_BARS = 8
+PEOPLE = 60
+"""Held-out pieces of each corpus."""
+QUERIES = 50
+KINDS = ("people", "composed", "continued", "order 5", "training")
+
+
+# --- What is compared ---------------------------------------------------------------------------------
+
+
+def drawn(name: str, weights: str, draw: Callable[[], Score]) -> Score:
+    """A piece from the folder of those that were drawn before, else drawn now."""
+    path = KEPT / weights / f"{name}.mid"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_midi(draw(), path)
+    return read_midi(path)
+
+
+def added(take: Take) -> Score:
+    """What a take added to its prompt."""
+    return Score.from_notes(take.added, ticks_per_quarter=take.score.ticks_per_quarter)
+
+
+def held_out(style: str) -> list[Score]:
+    """Metrical pieces of a style that were not learnt from, spread over the corpus."""
+    corpus = prepare(CORPUS_OF_STYLE[style])
+    pieces = [p for split in ("test", "valid") for p in corpus.side(split) if p.grid == "metrical"]
+    return [events.decode(corpus.sequence(piece)) for piece in spread(pieces, PEOPLE)]
+
+
+def spread(pieces: Sequence[Piece], most: int) -> list[Piece]:
+    """Some pieces, spread evenly."""
+    places = np.linspace(0, len(pieces) - 1, min(most, len(pieces))).round().astype(int)
+    return [pieces[i] for i in places.tolist()]
+
+
+def people(style: str) -> list[list[Passage]]:
+    """Excerpts, a list a piece."""
+    found = [[heard(part) for part in excerpts(score)] for score in held_out(style)]
+    return [own for own in found if own]
+
+
+def composed(style: str, pieces: int, model: Any) -> list[list[Passage]]:
+    """Unprompted pieces."""
+    wishes = [Wish(bars=BARS, style=style, seed=seed) for seed in range(1, pieces + 1)]
+    names = [f"{style}-{wish.seed}" for wish in wishes]
+    scores = [
+        drawn(name, model.checkpoint.files["weights"], lambda wish=wish: generate(wish, model=model).score)
+        for name, wish in zip(names, wishes, strict=True)
+    ]
+    return [[heard(score)] for score in scores]
+
+
+def continued(style: str, pieces: int, model: Any) -> list[list[Passage]]:
+    """What was written after the beginnings of held-out pieces."""
+
+    def write(prompt: Score, seed: int) -> Score:
+        wish = Wish(bars=BARS, style=style, seed=seed)
+        return added(continue_(prompt, wish, model=model))
+
+    made: list[list[Passage]] = []
+    for seed, piece in enumerate(held_out(style)[:pieces], 1):
+        lines = piece.bar_lines()
+        if len(lines) <= PROMPT_BARS:
+            continue
+        prompt = piece.crop(0, int(lines[PROMPT_BARS]))
+        name, weights = f"{style}-continued-{seed}", model.checkpoint.files["weights"]
+        made.append([heard(drawn(name, weights, lambda p=prompt, s=seed: write(p, s)))])
+    return made
+
+
+def stitched(index: Index, corpus: str, notes: int, rng: np.random.Generator) -> Passage:
+    """A Markov chain of order five: each note follows the last five as in some training piece."""
+    layer = index.layers["all"]
+    own = [i for i, s in enumerate(index.sources) if (s.corpus, s.grid) == (corpus, "metrical")]
+    begin = layer.passage(own[int(rng.integers(len(own)))], "metrical").part(slice(SEED_NOTES))
+    onsets, pitches = begin.onsets.tolist(), begin.pitches.tolist()
+    while len(onsets) < notes:
+        now = Passage(*(np.array(c[-SEED_NOTES:]) for c in (onsets, pitches, pitches, pitches)), "metrical")
+        places = layer.hits(now)[1]
+        after = places + SEED_NOTES
+        after = after[~np.isin(after, layer.starts)]
+        after = after if len(after) else layer.starts[1:-1] + 1  # as some piece goes on after its first note
+        next_note = int(after[int(rng.integers(len(after)))])
+        onsets.append(onsets[-1] + int(layer.onsets[next_note] - layer.onsets[next_note - 1]))
+        pitches.append(pitches[-1] + int(layer.pitches[next_note]) - int(layer.pitches[next_note - 1]))
+    columns = (np.array(onsets), np.array(pitches))
+    order = np.lexsort(columns[::-1])
+    bars = (1 + columns[0] / 96).astype(np.float32)
+    return Passage(columns[0][order], columns[1][order], np.full(len(order), 24), bars[order], "metrical")
+
+
+def learnt(style: str, pieces: int) -> list[list[Passage]]:
+    """Excerpts of training pieces."""
+    corpus = prepare(CORPUS_OF_STYLE[style])
+    train = [p for p in corpus.side("train") if p.grid == "metrical"]
+    parts = [excerpts(events.decode(corpus.sequence(piece))) for piece in spread(train, pieces)]
+    return [[heard(part)] for own in parts for part in list(own)[:1]]
+
+
+# --- Figures ------------------------------------------------------------------------------------------
+
+
+def figures(library: Library, passages: Sequence[Sequence[Passage]], corpus: str) -> dict[str, Any]:
+    """Median and 95th percentile of the longest runs, of both textures, with intervals."""
+    reports = [[examine(library, passage, people=corpus) for passage in own] for own in passages]
+    made: dict[str, Any] = {
+        "pieces": len(passages),
+        "excerpts": sum(map(len, passages)),
+        "quarters": float(np.median([p.steps / STEPS_PER_QUARTER[p.grid] for own in passages for p in own])),
+    }
+    for i, texture in enumerate(("all", "upper")):
+        values = [np.array([report.findings[i].quarters for report in own]) for own in reports]
+        everything = np.concatenate(values)
+        made[texture] = {
+            "median": float(np.median(everything)),
+            "median_interval": quantile_interval(values, 0.5),
+            "high": float(np.quantile(everything, HIGH)),
+            "high_interval": quantile_interval(values, HIGH),
+            "longest": float(everything.max()),
+            "values": everything.round(2).tolist(),
+        }
+    longest = max((r for own in reports for r in own), key=lambda report: report.findings[0].quarters)
+    return made | {"longest": longest.verdict}
+
+
+def rows_of(library: Library, style: str, pieces: int, model: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each kind of music of a style, with its figures."""
+    corpus, rng = CORPUS_OF_STYLE[style], np.random.default_rng(1)
+    theirs = people(style)
+    notes = int(np.median([len(passage) for own in theirs for passage in own]))
+    made: dict[str, Callable[[], list[list[Passage]]]] = {
+        "people": lambda: theirs,
+        "composed": lambda: composed(style, pieces, model),
+        "continued": lambda: continued(style, pieces, model),
+        "order 5": lambda: [[stitched(library.index, corpus, notes, rng)] for _ in range(pieces)],
+        "training": lambda: learnt(style, pieces),
+    }
+    for kind in KINDS:
+        yield kind, figures(library, made[kind](), corpus)
+
+
+def query_times(library: Library) -> dict[str, float]:
+    """Seconds of queries of 16, 32 and 64 bars of held-out pieces of pop909 and classical."""
+    scores = [score for style in ("pop", "classical") for score in held_out(style)]
+    spent: list[float] = []
+    for i in range(QUERIES):
+        whole = heard(scores[i % len(scores)])
+        first = int(whole.onsets[0])
+        passage = whole.between(first, first + (64, 128, 256)[i % 3] * STEPS_PER_QUARTER[whole.grid] - 1)
+        begun = time.perf_counter()
+        examine(library, passage)
+        spent.append(time.perf_counter() - begun)
+    return {"queries": QUERIES, "median": float(np.median(spent)), "worst": max(spent)}
+
+
+def building() -> dict[str, float]:
+    """Seconds, of the processor, to make index and yardstick from corpora that are prepared."""
+    corpora = [prepare(name) for name in CORPUS_OF_STYLE.values()]
+    begun = time.process_time()
+    library_of(corpora)
+    return {"processor_seconds": time.process_time() - begun}
+
+
+# --- Words --------------------------------------------------------------------------------------------
+
+
+def table(styles: dict[str, dict[str, Any]]) -> str:
+    """All figures as Markdown."""
+    head = ["style", "what", "pieces", "quarters each"]
+    head += [
+        "all notes: median",
+        "95th percentile",
+        "longest",
+        "upper line: median",
+        "95th percentile",
+        "longest",
+    ]
+    rows: list[list[object]] = []
+    for style, kinds in styles.items():
+        for kind, row in kinds.items():
+            cells: list[object] = [style, kind, row["pieces"], f"{row['quarters']:.0f}"]
+            for texture in ("all", "upper"):
+                own = row[texture]
+                for name in ("median", "high"):
+                    low, high = own[f"{name}_interval"]
+                    cells.append(f"{own[name]:.1f} ({low:.1f} – {high:.1f})")
+                cells.append(f"{own['longest']:.1f}")
+            rows.append(cells)
+    return markdown(head, rows)
+
+
+def missed(styles: dict[str, dict[str, Any]]) -> list[str]:
+    """Where the 95th percentile of what was composed is longer than that of people."""
+    return [
+        f"{style}, {texture}"
+        for style, kinds in styles.items()
+        for texture in ("all", "upper")
+        if kinds["composed"][texture]["high"] > kinds["people"][texture]["high"]
+    ]
+
+
+def page(result: dict[str, Any]) -> str:
+    """The page of results."""
+    times, index = result["times"], result["index"]
+    lines = [
+        "# Originality",
+        "",
+        "Written by `python benchmarks/originality.py --write`, whose first lines are the protocol; the",
+        "figures are in [originality.json](originality.json). The longest run shared with a training piece, in",
+        "quarters ([what a run is](../commands/originality.md#what-is-measured)), with 95 % intervals.",
+        "",
+        table(result["styles"]),
+        "",
+        f"The index holds {index['notes']:,} notes of {index['pieces']:,} pieces in",
+        f"{index['megabytes']:.0f} MB. Of {times['queries']} queries of 16 to 64 bars the median took",
+        f"{times['median']:.2f} s, the slowest {times['worst']:.2f} s, on one thread of a busy machine.",
+        "",
+        "The longest runs of each kind, in all notes:",
+        "",
+    ]
+    for style, kinds in result["styles"].items():
+        lines += [f"- {style}, {kind}: {row['longest']}" for kind, row in kinds.items() if kind in KINDS[:3]]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> int:
+    """Measures and prints; exit status 1 where the floor is missed."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--pieces", type=int, default=40, help="of each style and kind")
+    parser.add_argument("--write", action="store_true", help="keep the figures under docs/results")
+    parser.add_argument("--build", action="store_true", help="also make the index anew, to time it")
+    options = parser.parse_args()
+    library, model = open_library(list(CORPUS_OF_STYLE.values())), load_model("composer")
+    layers = library.index.layers.values()
+    size = sum(getattr(layer, name).nbytes for layer in layers for name in vars(layer))
+    result: dict[str, Any] = {
+        "index": {
+            "notes": library.index.notes,
+            "pieces": len({source.content for source in library.index.sources}),
+            "megabytes": size / 1e6,
+        },
+        "times": query_times(library),
+        "weights": model.checkpoint.files["weights"],
+    }
+    if options.build:
+        result["index"] |= building()
+    print(json.dumps(result, indent=1))
+    result["styles"] = {
+        style: dict(rows_of(library, style, options.pieces, model)) for style in CORPUS_OF_STYLE
+    }
+    print(table(result["styles"]))
+    if options.write:
+        (RESULTS / "originality.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        (RESULTS / "originality.md").write_text(page(result), encoding="utf-8")
+    failures = missed(result["styles"])
+    print(f"Longer than people's at the 95th percentile: {', '.join(failures) or 'none'}")
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except CadenzaError as error:
+        sys.exit(f"{Path(sys.argv[0]).name}: {error}")
