@@ -14,7 +14,8 @@ from cadenza.cli.shell import AsJson, app, check_output, counted, named, out, pr
 from cadenza.errors import CadenzaError
 
 if TYPE_CHECKING:
-    from cadenza.originality import Finding, Library, Report
+    from cadenza.originality import Finding, Library, Passage, Report
+    from cadenza.score import Score
 
 
 @app.command()
@@ -47,34 +48,39 @@ def originality(
     [bold]cadenza originality takes --against ~/my-midi[/bold]
     """
     from cadenza.corpus import content_hash
-    from cadenza.midi import read_midi
-    from cadenza.originality import examine, heard
+    from cadenza.originality import examine
 
-    scores = {file: read_midi(file) for file in _files(path)}
+    files = _files(path)
     if png is not None:
-        if len(scores) > 1:
-            raise CadenzaError(f"{path}: --png draws one piece: name one of its {len(scores)} files")
+        if path.is_dir():
+            raise CadenzaError(f"{path}: --png draws one piece: name one of the files in it")
         check_output(png, source=path)
-    heard_of = {file: named(file, lambda score=score: heard(score)) for file, score in scores.items()}
+    pieces = _heard(files)
+    if not pieces:
+        raise CadenzaError(f"{path}: none of its {counted(len(files), 'MIDI file')} can be read")
     library, names = _library(against)
     if people is not None and people not in {person.corpus for person in library.people}:
         known = ", ".join(dict.fromkeys(person.corpus for person in library.people))
-        raise CadenzaError(f"--people {people}: no piece of it is at hand for a yardstick; there are {known}")
+        raise CadenzaError(
+            f"--people {people}: nobody's pieces are at hand for a yardstick but those of {known}"
+        )
     reports: dict[Path, Report] = {}
     with progress() as bar:
-        task = bar.add_task("looking", total=len(scores), note="")
-        for file, passage in heard_of.items():
-            without = [content_hash(scores[file])] if not_itself else []
+        task = bar.add_task("looking", total=len(pieces), note="")
+        for file, (score, passage) in pieces.items():
+            without = [content_hash(score)] if not_itself else []
             reports[file] = examine(library, passage, without=without, people=people or "")
             bar.advance(task)
     if png is not None:
-        _draw(library, next(iter(reports.values())), path.stem, png)
+        _draw(library, reports[path], path.stem, png)
     if as_json:
         print(json.dumps(_as_json(library, names, reports)))
     elif path.is_dir():
         _print_many(library, names, reports)
     else:
         _print_one(library, names, reports[path])
+    if len(pieces) < len(files):
+        raise typer.Exit(2)
 
 
 def _files(path: Path) -> list[Path]:
@@ -87,6 +93,23 @@ def _files(path: Path) -> list[Path]:
     if not files:
         raise CadenzaError(f"{path}: no MIDI file in it or below it")
     return files
+
+
+def _heard(files: list[Path]) -> dict[Path, tuple[Score, Passage]]:
+    """The files that can be read. One bad file among many is said, and does not hide the others."""
+    from cadenza.midi import read_midi
+    from cadenza.originality import heard
+
+    pieces: dict[Path, tuple[Score, Passage]] = {}
+    for file in files:
+        try:
+            score = read_midi(file)
+            pieces[file] = score, named(file, lambda score=score: heard(score))
+        except CadenzaError as error:
+            if len(files) == 1:
+                raise
+            say(str(error))
+    return pieces
 
 
 def _library(against: list[str] | None) -> tuple[Library, list[str]]:

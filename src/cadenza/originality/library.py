@@ -47,6 +47,11 @@ class Library:
     index: Index
     people: tuple[Person, ...]
 
+    @property
+    def corpora(self) -> list[str]:
+        """Of the people, each once."""
+        return list(dict.fromkeys(person.corpus for person in self.people))
+
 
 def _tell_nobody(_what: str, _done: int, _total: int) -> None:
     pass

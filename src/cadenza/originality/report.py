@@ -89,7 +89,7 @@ def examine(library: Library, passage: Passage, *, without: Collection[str] = ()
     yardstick; by default that of the longest run.
     """
     matches = find(library.index, passage, without=without)
-    people = people or (matches[0].source.corpus if matches else library.people[0].corpus)
+    people = people or next(iter([match.source.corpus for match in matches] + library.corpora), "")
     findings = [_finding(library, passage, matches, texture, people) for texture in TEXTURES]
     return Report(passage, tuple(matches), tuple(findings))
 
