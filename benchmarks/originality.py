@@ -228,7 +228,7 @@ def query_times(library: Library) -> dict[str, float]:
 
 def building() -> dict[str, float]:
     """Seconds, of the processor, to make index and yardstick from corpora that are prepared."""
-    corpora = [prepare(name) for name in CORPUS_OF_STYLE.values()]
+    corpora = {name: prepare(name) for name in CORPUS_OF_STYLE.values()}
     begun = time.process_time()
     library_of(corpora)
     return {"processor_seconds": time.process_time() - begun}

@@ -349,7 +349,7 @@ def corpus(folder: Path, pieces: int, first: int = 0) -> Path:
 
 
 def test_a_folder_is_looked_through_whole_and_once(cache: Path, tmp_path: Path) -> None:
-    folder = corpus(tmp_path / "mine", 4)
+    folder = corpus(tmp_path / "classical", 4)  # a name of a corpus with splits, but not that corpus
     write_midi(score_of(PIECES[0]).transpose(2), folder / "copy.mid")
     told: list[str] = []
     library = open_library([str(folder)], lambda what, _done, _all: told.append(what), workers=1)
@@ -398,7 +398,7 @@ def test_reports_say_what_is_copied(tmp_path: Path) -> None:
     copied = heard(score_of(moved(bars_of(PIECES[3], 5, 8), 0, 4)))
     report = examine(library, copied)
     assert report.verdict == (
-        "Longer than in 95% of people's pieces: bars 5-8 are those of mine/p03.mid, 5-8, 4 semitones lower."
+        "Longer than in 95% of people's pieces: bars 5-8 as in mine/p03.mid, bars 5-8, 4 semitones lower."
     )
     new = examine(library, passage(piece(200)))
     assert new.verdict == "No run is shared with any piece."
@@ -414,7 +414,7 @@ def test_the_picture_lays_what_is_shared_over_each_other() -> None:
     query = passage(rows)
     match = find(INDEX, query)[0]
     ours, theirs = panels_of(INDEX, query, match, "new")
-    assert theirs.title == "all/3, 5-8, 1 semitone lower"
+    assert theirs.title == "all/3, bars 5-8, 1 semitone lower"
     assert ours.same.sum() == theirs.same.sum() == match.run.notes
     assert (ours.pitches[ours.same] - 1).tolist() == theirs.pitches[theirs.same].tolist()
     assert ours.starts[ours.same].tolist() == theirs.starts[theirs.same].tolist()
@@ -459,7 +459,7 @@ def cadenza(folder: Path, *arguments: str, before: str = "") -> subprocess.Compl
 def test_the_command_finds_a_copy(place: Path) -> None:
     done = cadenza(place, "copied.mid", "--against", "mine", "--png", "copied.png")
     assert done.returncode == 0, done.stderr
-    assert "bars 3-10 are those of mine/p01.mid, 3-10, 2 semitones lower." in done.stdout
+    assert "bars 3-10 as in mine/p01.mid, bars 3-10, 2 semitones lower." in done.stdout
     assert done.stderr == ""
     with Image.open(place / "copied.png") as picture:
         seen = np.array(picture.convert("RGB")).astype(int)

@@ -282,7 +282,8 @@ def _draw_panel(roll: Axes, panel: Panel, begin: int, end: int) -> None:
             fontsize=7,
             color=QUIET,
         )
-    roll.set_title(panel.title, loc="left", color=INK, fontsize=11, weight="bold", pad=14, parse_math=False)
+    title = panel.title.encode("utf-8", "replace").decode()  # the name of a file may hold what no text does
+    roll.set_title(title, loc="left", color=INK, fontsize=11, weight="bold", pad=14, parse_math=False)
 
 
 def _draw_pitches(roll: Axes, lowest: int, highest: int) -> None:

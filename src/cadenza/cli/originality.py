@@ -188,14 +188,14 @@ def _column(finding: Finding) -> dict[str, str]:
 
     said = {"quarters": f"{finding.quarters:.1f}"}
     said |= dict.fromkeys(
-        ("bars", "is in", "its bars", "semitones higher", "notes that match", "found in"), "-"
+        ("where", "is in", "where in it", "semitones higher", "notes that match", "found in"), "-"
     )
     match, people = finding.match, finding.usual
     if match is not None:
         said |= {
-            "bars": span(match, match.bars),
+            "where": span(match),
             "is in": f"{match.source.corpus}/{match.source.name}",
-            "its bars": span(match, match.source_bars, theirs=True),
+            "where in it": span(match, theirs=True),
             "semitones higher": f"{match.translation.semitones:+d}",
             "notes that match": f"{match.run.share:.0%}",
             "found in": counted(match.pieces, "piece"),

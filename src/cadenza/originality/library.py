@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -26,7 +26,7 @@ from cadenza.dataset import Piece, Prepared, prepare
 from cadenza.errors import CadenzaError
 from cadenza.files import cache_folder
 from cadenza.originality.index import TEXTURES, Index, Source, Texture, index_of, load_layers, save_arrays
-from cadenza.originality.passages import passage_of
+from cadenza.originality.passages import Passage, passage_of
 from cadenza.originality.search import find
 from cadenza.originality.yardstick import Person, Spans, person_of
 from cadenza.representation.events import EventSequence
@@ -68,13 +68,14 @@ def open_library(
     names = list(dict.fromkeys(names))
     home = cache_folder() / "originality" / _key(names)
     if not (home / "library.json").exists():
-        corpora = [_prepared(name, told, workers) for name in names]
+        corpora = {name: _prepared(name, told, workers) for name in names}
         told("indexing", 0, 0)
         library = library_of(corpora, told)
         try:
             _keep(library, home)
         except OSError as error:
-            raise CadenzaError(f"{home}: cannot be written: {error.strerror or error}") from error
+            if not (home / "library.json").exists():  # else another process was faster
+                raise CadenzaError(f"{home}: cannot be written: {error.strerror or error}") from error
     return _load(home)
 
 
@@ -87,33 +88,30 @@ def why_missing(name: str) -> str:
     return ""
 
 
-def library_of(corpora: Sequence[Prepared[EventSequence]], told: OnProgress = _tell_nobody) -> Library:
-    """The library of prepared corpora."""
-    sides = [_sides(corpus) for corpus in corpora]
-    pieces = [
-        (_source(corpus, piece), passage_of(corpus.sequence(piece)))
-        for corpus, (sources, _) in zip(corpora, sides, strict=True)
-        for piece in sources
-    ]
-    if not pieces:
-        raise CadenzaError(f"{', '.join(corpus.name for corpus in corpora)}: no piece on the training side")
-    index = index_of(pieces)
-    asked = [(corpus, piece) for corpus, (_, people) in zip(corpora, sides, strict=True) for piece in people]
+def library_of(corpora: Mapping[str, Prepared[EventSequence]], told: OnProgress = _tell_nobody) -> Library:
+    """The library of prepared corpora, by the names or folders under which they were asked for."""
+    learnt: list[tuple[Source, Passage]] = []
+    asked: list[tuple[Source, Passage]] = []
+    for name, corpus in corpora.items():
+        inside, others = _sides(corpus.pieces, split=name in CORPORA)
+        learnt += [_source(corpus, piece) for piece in inside]
+        asked += [_source(corpus, piece) for piece in others]
+    if not learnt:
+        raise CadenzaError(f"{', '.join(corpora)}: no piece is on the training side")
+    index = index_of(learnt)
     people: list[Person] = []
-    for corpus, piece in asked:
-        passage = passage_of(corpus.sequence(piece))
-        matches = find(index, passage, without=[piece.content])
-        people.append(person_of(corpus.name, piece.name, passage, matches))
+    for source, passage in asked:
+        people.append(person_of(source, passage, find(index, passage, without=[source.content])))
         told("comparing people's pieces", len(people), len(asked))
     return Library(index, tuple(people))
 
 
-def _sides(corpus: Prepared[EventSequence]) -> tuple[list[Piece], list[Piece]]:
+def _sides(pieces: Sequence[Piece], *, split: bool) -> tuple[Sequence[Piece], list[Piece]]:
     """What is looked through, and whose pieces are the yardstick."""
-    if corpus.name not in CORPORA:
-        return list(corpus.pieces), _spread(corpus.pieces)
-    train = [piece for piece in corpus.pieces if piece.split == "train"]
-    return train, _spread([piece for piece in corpus.pieces if piece.split != "train"])
+    if not split:
+        return pieces, _spread(pieces)
+    others = [piece for piece in pieces if piece.split != "train"]
+    return [piece for piece in pieces if piece.split == "train"], _spread(others)
 
 
 def _spread(pieces: Sequence[Piece]) -> list[Piece]:
@@ -126,8 +124,9 @@ def _spread(pieces: Sequence[Piece]) -> list[Piece]:
     return chosen
 
 
-def _source(corpus: Prepared[EventSequence], piece: Piece) -> Source:
-    return Source(corpus.name, piece.name, piece.grid, piece.content)
+def _source(corpus: Prepared[EventSequence], piece: Piece) -> tuple[Source, Passage]:
+    source = Source(corpus.name, piece.name, piece.grid, piece.content)
+    return source, passage_of(corpus.sequence(piece))
 
 
 def _prepared(name: str, told: OnProgress, workers: int | None) -> Prepared[EventSequence]:
@@ -183,8 +182,7 @@ def _keep(library: Library, home: Path) -> None:
             "people": [_as_json(person) for person in library.people],
         }
         (beside / "library.json").write_text(json.dumps(about), encoding="utf-8")
-        if not home.exists():  # else another process was faster
-            beside.rename(home)
+        beside.rename(home)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
 

@@ -17,6 +17,7 @@ from cadenza.originality.search import Match, find
 from cadenza.originality.yardstick import HIGH, Usual, excerpt_length, quantile_interval, usual
 from cadenza.plot import Panel
 from cadenza.representation import events
+from cadenza.representation.events import STEPS_PER_SECOND
 from cadenza.score import Score
 
 TEXTURE_NAMES: Final[dict[Texture, str]] = {"all": "all notes", "upper": "upper line"}
@@ -119,22 +120,23 @@ def _verdict(finding: Finding) -> str:
 
 def where(match: Match) -> str:
     """Which bars are those of which piece, in words."""
-    what = "bars" if match.texture == "all" else "the upper line of bars"
-    return (
-        f"{what} {span(match, match.bars)} are those of {match.source.corpus}/{match.source.name}, "
-        f"{span(match, match.source_bars, theirs=True)}{_how(match)}"
-    )
+    what = "" if match.texture == "all" else "the upper line of "
+    return f"{what}{span(match)} as in {there(match)}"
 
 
-def span(match: Match, bars: tuple[float, float], *, theirs: bool = False) -> str:
-    """Bars as "9-12"; in free time, which has none, the seconds."""
+def there(match: Match) -> str:
+    """The piece that a passage is also in, where, and how, in words."""
+    return f"{match.source.corpus}/{match.source.name}, {span(match, theirs=True)}{_how(match)}"
+
+
+def span(match: Match, *, theirs: bool = False) -> str:
+    """The bars of a match in the passage, or in the other piece: "bars 9-12"; in free time the seconds."""
     if match.source.grid == "free":
-        first, last = match.run.first, match.run.last
-        if theirs:
-            first, last = first + match.translation.steps, last + match.translation.steps
-        return f"{first / 100:.1f}-{last / 100:.1f} s"
-    first, last = (int(bar) for bar in bars)
-    return str(first) if first == last else f"{first}-{last}"
+        later = match.translation.steps if theirs else 0
+        seconds = ((step + later) / STEPS_PER_SECOND for step in (match.run.first, match.run.last))
+        return "-".join(f"{second:.1f}" for second in seconds) + " s"
+    first, last = (int(bar) for bar in (match.source_bars if theirs else match.bars))
+    return f"bar {first}" if first == last else f"bars {first}-{last}"
 
 
 def _how(match: Match) -> str:
@@ -182,18 +184,19 @@ CONTEXT: Final = 4
 def panels_of(index: Index, passage: Passage, match: Match, title: str) -> tuple[Panel, Panel]:
     """A match as two piano rolls: the passage, and the piece moved to where it matches."""
     unit, move = STEPS_PER_QUARTER[passage.grid], match.translation
-    first, last = match.run.first - CONTEXT * unit, match.run.last + CONTEXT * unit
-    span_there = (round(step * move.speed) + move.steps for step in (first, last))
-    there = index.layers["all"].passage(match.number, passage.grid, *span_there)
-    ours = passage.stretched(move.speed)
-    laid = there.moved(-move.steps, 0)
-    ours = ours.between(round(first * move.speed), round(last * move.speed))
-    span_here = (round(match.run.first * move.speed), round(match.run.last * move.speed))
+
+    def slowed(step: int) -> int:
+        return round(step * move.speed)
+
+    first, last = slowed(match.run.first - CONTEXT * unit), slowed(match.run.last + CONTEXT * unit)
+    ours = passage.stretched(move.speed).between(first, last)
+    whole = index.layers["all"].passage(match.number, passage.grid, first + move.steps, last + move.steps)
+    laid = whole.moved(-move.steps, 0)
+    run = slowed(match.run.first), slowed(match.run.last)
     texture = VIEWS[match.texture]
-    same = _same(ours, texture(laid.moved(0, -move.semitones)), span_here)
-    theirs = _same(laid, texture(ours.moved(0, move.semitones)), span_here)
-    name = f"{match.source.corpus}/{match.source.name}, {span(match, match.source_bars, theirs=True)}"
-    return _panel(f"{title}, {span(match, match.bars)}", ours, same), _panel(name + _how(match), laid, theirs)
+    same = _same(ours, texture(laid.moved(0, -move.semitones)), run)
+    theirs = _same(laid, texture(ours.moved(0, move.semitones)), run)
+    return _panel(f"{title}, {span(match)}", ours, same), _panel(there(match), laid, theirs)
 
 
 def _same(passage: Passage, other: Passage, run: tuple[int, int]) -> NDArray[np.bool_]:

@@ -17,7 +17,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from cadenza.originality.index import TEXTURES, Texture
+from cadenza.originality.index import TEXTURES, Source, Texture
 from cadenza.originality.passages import STEPS_PER_QUARTER, Passage
 from cadenza.originality.search import Match
 from cadenza.representation.base import Grid
@@ -69,7 +69,7 @@ class Usual:
         return float(np.searchsorted(self.values, quarters, side="left") / len(self.values))
 
 
-def person_of(corpus: str, name: str, passage: Passage, matches: Iterable[Match]) -> Person:
+def person_of(source: Source, passage: Passage, matches: Iterable[Match]) -> Person:
     """What is kept of a person's piece and its matches."""
     unit, first = STEPS_PER_QUARTER[passage.grid], int(passage.onsets[0])
     runs: dict[Texture, list[tuple[float, float]]] = {texture: [] for texture in TEXTURES}
@@ -78,7 +78,7 @@ def person_of(corpus: str, name: str, passage: Passage, matches: Iterable[Match]
     spans: dict[Texture, Spans] = {
         texture: np.array(own, np.float64).reshape(-1, 2) for texture, own in runs.items()
     }
-    return Person(corpus, name, passage.grid, passage.steps / unit, spans)
+    return Person(source.corpus, source.name, source.grid, passage.steps / unit, spans)
 
 
 def longest_runs(person: Person, texture: Texture, quarters: float) -> NDArray[np.float64]:
