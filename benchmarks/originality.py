@@ -28,6 +28,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,7 @@ from cadenza.originality import (
     Library,
     Passage,
     examine,
+    find,
     heard,
     open_library,
     passage_of,
@@ -62,6 +64,7 @@ PROMPT_BARS = 8
 PEOPLE = 60
 """Held-out pieces of each corpus."""
 QUERIES = 50
+CHANGED = (0.0, 0.05, 0.1, 0.15, 0.2)
 KINDS = ("people", "composed", "continued", "order 5", "training")
 
 
@@ -211,6 +214,28 @@ def rows_of(library: Library, style: str, pieces: int, model: Any) -> Iterator[t
         yield kind, figures(library, made[kind](), corpus)
 
 
+def recall(library: Library) -> list[dict[str, float]]:
+    """What is found of eight bars of training pieces, a minor third higher, with some notes changed."""
+    layer, sources, rng = library.index.layers["all"], library.index.sources, np.random.default_rng(0)
+    chosen = rng.choice([i for i, s in enumerate(sources) if s.grid == "metrical"], QUERIES).tolist()
+    rows: list[dict[str, float]] = []
+    for share in CHANGED:
+        found: list[float] = []
+        for number in chosen:
+            whole = layer.passage(number, "metrical")
+            first = int(whole.onsets[len(whole) // 3])
+            part = whole.between(first, first + 32 * STEPS_PER_QUARTER["metrical"])
+            wrong = (rng.random(len(part)) < share) * rng.integers(1, 4, len(part))
+            pitches = part.pitches + 3 + wrong
+            order = np.lexsort((pitches, part.onsets))
+            query = replace(part, onsets=part.onsets[order], pitches=pitches[order])
+            own = [m.quarters for m in find(library.index, query) if m.source == sources[number]]
+            found.append(max(own, default=0) * STEPS_PER_QUARTER["metrical"] / max(query.steps, 1))
+        some = float(np.mean(np.array(found) > 0))
+        rows.append({"changed": share, "found": some, "length": float(np.median(found))})
+    return rows
+
+
 def query_times(library: Library) -> dict[str, float]:
     """Seconds of processor and clock of queries of 16, 32 and 64 bars of held-out pieces."""
     scores = [score for style in ("pop", "classical") for score in held_out(style)]
@@ -313,6 +338,13 @@ def page(result: dict[str, Any]) -> str:
         f"{times['median']:.2f} s of one core, the slowest {times['worst']:.2f} s (by the clock of a busy",
         f"machine {times['clock']:.2f} s and {times['clock_worst']:.2f} s).",
         "",
+        "What is found of eight bars of training pieces, transposed, with a share of their notes changed:",
+        "",
+        markdown(
+            ["notes changed", "found", "median share of the length"],
+            [[f"{r['changed']:.0%}", f"{r['found']:.0%}", f"{r['length']:.0%}"] for r in result["recall"]],
+        ),
+        "",
         "The floor, that the 95th percentile of what is composed is no longer than people's (with the",
         "interval of the difference):",
         "",
@@ -345,6 +377,7 @@ def main() -> int:
             "megabytes": size / 1e6,
         },
         "times": query_times(library),
+        "recall": recall(library),
         "weights": model.checkpoint.files["weights"],
     }
     if options.build:

@@ -59,8 +59,8 @@ def originality(
     if not pieces:
         raise CadenzaError(f"{path}: none of its {counted(len(files), 'MIDI file')} can be read")
     library, names = _library(against)
-    if people is not None and people not in {person.corpus for person in library.people}:
-        known = ", ".join(dict.fromkeys(person.corpus for person in library.people))
+    if people is not None and people not in library.corpora:
+        known = ", ".join(library.corpora)
         raise CadenzaError(
             f"--people {people}: nobody's pieces are at hand for a yardstick but those of {known}"
         )
