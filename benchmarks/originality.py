@@ -324,6 +324,10 @@ def told(row: dict[str, Any]) -> str:
 def page(result: dict[str, Any]) -> str:
     """The page of results."""
     times, index = result["times"], result["index"]
+    seconds = index.get("processor_seconds")
+    built = (
+        f", made with the yardstick in {seconds:.0f} s of one core from prepared corpora" if seconds else ""
+    )
     lines = [
         "# Originality",
         "",
@@ -334,7 +338,7 @@ def page(result: dict[str, Any]) -> str:
         table(result["styles"]),
         "",
         f"The index holds {index['notes']:,} notes of {index['pieces']:,} pieces in",
-        f"{index['megabytes']:.0f} MB. Of {times['queries']} queries of 16 to 64 bars the median took",
+        f"{index['megabytes']:.0f} MB{built}. Of {times['queries']} queries of 16 to 64 bars the median took",
         f"{times['median']:.2f} s of one core, the slowest {times['worst']:.2f} s (by the clock of a busy",
         f"machine {times['clock']:.2f} s and {times['clock_worst']:.2f} s).",
         "",
