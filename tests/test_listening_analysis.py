@@ -681,9 +681,16 @@ def cadenza(*arguments: object) -> subprocess.CompletedProcess[str]:
 def test_a_folder_of_answers_becomes_a_report(tmp_path: Path) -> None:
     write_answers(everything(), tmp_path / "answers.csv")
     write_listeners([Listener("listener 1", "", attention=False)], tmp_path / "listeners.csv")
+    clip = tmp_path / "clips" / "system 1" / "0.mid"
+    clip.parent.mkdir(parents=True)
+    clip.touch()
+    questions = ('key = "quality", kind = "rating"', 'key = "human", kind = "yes_no"')
+    asked = ", ".join(f'{{ {question}, text = "Is it?" }}' for question in questions)
+    (tmp_path / "test.toml").write_text(f'title = "Ours"\nquestions = [{asked}]\n')
     done = cadenza("listen", "report", tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "11 listeners" in done.stdout
+    assert "11 listeners of Ours" in done.stdout
+    assert "test.toml" not in done.stdout
     assert "1 listener left out: answered an attention check wrongly" in done.stdout
     assert "system 2 is answered higher than system 1" in done.stdout
     assert (tmp_path / "report" / PAGE).exists()
