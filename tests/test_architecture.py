@@ -35,6 +35,7 @@ RANKS = {
     "expression": 1,
     "hands": 1,
     "harmony": 1,
+    "statistics": 1,
     "corpus": 2,
     "inspection": 2,
     "notation": 2,
