@@ -1,8 +1,8 @@
 """How well frames of a piano roll are guessed: which keys sound in which step.
 
 Frames are arrays (frames, keys) of bools, or of numbers above 0 where a key sounds. A guess is worth nothing
-without `repeated` beside it: to say that every frame is like the one before has 65 % of exact frames on
-Nottingham. `judge` therefore gives both.
+without `repeated` beside it: that every frame is like the one before has an accuracy of 0.65, and is exact in
+0.37 of the frames, on Nottingham's test split. `judge` therefore gives both.
 
 Source: Bay, Ehmann and Downie, "Evaluation of multiple-F0 estimation and tracking systems", ISMIR 2009, as
 `mir_eval.multipitch` has it: counts are summed over all frames before they are divided.
