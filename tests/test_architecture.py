@@ -61,6 +61,7 @@ RANKS = {
     "train": 6,
     "drafts": 6,
     "evaluate": 6,
+    "comparison": 6,
     "compose": 7,
     "listening": 7,
     "server": 8,

@@ -47,7 +47,8 @@ def test_exact_takes_what_the_last_axis_holds() -> None:
 
 
 def test_f1_is_the_mean_of_precision_and_recall() -> None:
-    assert frames.f1(GUESS[:1], TRUTH) == pytest.approx(2 / 6)
+    assert frames.f1(GUESS, TRUTH) == pytest.approx(3 / 5)
+    assert frames.f1(TRUTH[:2], GUESS[:2]) == pytest.approx(2 * 3 / (4 + 4))
     assert frames.f1(np.zeros_like(TRUTH), np.zeros_like(TRUTH)) == 0
 
 
