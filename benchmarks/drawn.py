@@ -37,8 +37,11 @@ PAPERS = {
 }
 """The papers' systems that ship, each under the styles that it was trained on."""
 
+TEST, VALID = "human test", "human valid"
+SHUFFLED = "valid, shuffled"
+"""Validation pieces with their bars in random order."""
 UNTRAINED = "untrained"
-SHUFFLED = "shuffled"
+"""The composer as it was before training."""
 
 
 def systems(style: str) -> tuple[str, ...]:
@@ -121,9 +124,9 @@ def shuffled(score: Score, seed: int) -> Score:
 
 def sets(style: str) -> Iterator[tuple[str, list[Score]]]:
     """All sets of a style by name, human test pieces first; draws what is not there yet."""
-    test = human(style, "test")
-    yield "human test", test
-    yield "human valid", human(style, "valid")
-    yield SHUFFLED, [shuffled(score, seed) for seed, score in enumerate(test)]
+    valid = human(style, "valid")
+    yield TEST, human(style, "test")
+    yield VALID, valid
+    yield SHUFFLED, [shuffled(score, seed) for seed, score in enumerate(valid)]
     for system in systems(style):
         yield system, drawn(style, system)

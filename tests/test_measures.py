@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
 from itertools import combinations, pairwise
+from pathlib import Path
 
 import muspy
 import numpy as np
@@ -443,3 +445,10 @@ def test_the_transitions_of_pretty_midi_at_120_quarters_a_minute(score: Score) -
     ]
     theirs = piano.get_pitch_class_transition_matrix()
     assert measures.pitch_class_transitions(score) == pytest.approx(theirs / max(1, theirs.sum()))
+
+
+def test_the_page_names_every_measure() -> None:
+    page = (Path(__file__).parent.parent / "docs" / "measures.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`[^|]*) \|", page, flags=re.MULTILINE)
+    assert [name for row in rows for name in re.findall(r"`(\w+)`", row)] == list(measures.MEASURES)
+    assert all(f"`{name}`" in page for name in measures.HISTOGRAMS)

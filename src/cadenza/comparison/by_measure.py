@@ -97,7 +97,7 @@ def _test(first: Values, second: Values) -> tuple[float, float]:
         return float("nan"), float("nan")
     if len(np.unique(np.concatenate([first, second]))) == 1:
         return 1.0, 0.0
-    from scipy.stats import mannwhitneyu
+    from scipy import stats
 
-    result: Any = mannwhitneyu(first, second)
+    result: Any = stats.mannwhitneyu(first, second)
     return float(result.pvalue), float(2 * result.statistic / (len(first) * len(second)) - 1)

@@ -85,7 +85,8 @@ def frechet_distance(first: Sequence[Points], second: Sequence[Points], *, seed:
     rng = np.random.default_rng(seed)
 
     def taken(pieces: Sequence[Points], size: int) -> Points:
-        return np.concatenate([pieces[i] for i in rng.permutation(len(pieces))[:size].tolist()])
+        chosen: list[int] = rng.permutation(len(pieces))[:size].tolist()
+        return np.concatenate([pieces[i] for i in chosen])
 
     def mean_distance(size: int) -> float:
         draws = [squared_frechet(taken(first, size), taken(second, size)) for _ in range(DRAWS)]
@@ -97,7 +98,8 @@ def frechet_distance(first: Sequence[Points], second: Sequence[Points], *, seed:
     every = [*first, *second]
     dealt: list[float] = []
     for _ in range(PERMUTATIONS):
-        hand = [every[i] for i in rng.permutation(len(every))[: 2 * count].tolist()]
+        order: list[int] = rng.permutation(len(every))[: 2 * count].tolist()
+        hand = [every[i] for i in order]
         dealt.append(squared_frechet(np.concatenate(hand[:count]), np.concatenate(hand[count:])))
     larger = sum(distance >= distances[-1] for distance in dealt)
     return Distance(float(value), (1 + larger) / (1 + PERMUTATIONS))
