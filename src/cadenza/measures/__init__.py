@@ -177,6 +177,9 @@ HISTOGRAMS: Final[dict[str, Callable[[Score], NDArray[np.float64]]]] = {
 
 
 def evaluate(score: Score) -> dict[str, float]:
-    """Every measure of a score. Raises CadenzaError where it has no pitched note."""
+    """Every measure of a score.
+
+    Raises CadenzaError where it has no pitched note, and for more bars than any music has.
+    """
     pitched(score)
     return {name: measure(score) for name, measure in MEASURES.items()}
