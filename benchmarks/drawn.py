@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from itertools import pairwise
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -69,8 +69,6 @@ def draw(style: str, system: str) -> Path:
 
 def untrained() -> Model:
     """The shipped composer with weights as they are before training."""
-    from dataclasses import replace
-
     import torch
 
     from cadenza.engine.network import NumpyComposer
@@ -107,18 +105,30 @@ def human(style: str, split: Split) -> list[Score]:
 
 
 def opening(score: Score, bars: int) -> Score | None:
-    """The first full bars of a piece from its first note on; None of a shorter piece."""
-    return next(samples.excerpts(score, bars), None)
+    """The first full bars of a piece from its first note on, without a pickup; None of a shorter piece."""
+    starts = score.pitched_notes["start"]
+    lines = score.bar_lines(int(starts[-1]) + 1)
+    lengths = np.diff(lines)
+    first = int(np.searchsorted(lines, starts[0], side="right")) - 1
+    if first + 1 < len(lengths) and lengths[first] < lengths[first + 1]:
+        first += 1
+    end = first + bars
+    return score.crop(int(lines[first]), int(lines[end])) if end < len(lines) else None
 
 
 def shuffled(score: Score, seed: int) -> Score:
-    """A piece with its bars in a random order; a note that is held over a bar line ends there."""
+    """A piece with its bars in a random order; a note that is held over a bar line ends there.
+
+    Only bars of the commonest length change places, so the metre stays.
+    """
     lines = score.bar_lines()
-    bars = [score.crop(int(begin), int(end)) for begin, end in pairwise(lines)]
-    result, at = score.crop(0, 0), 0
-    for i in np.random.default_rng(seed).permutation(len(bars)):
-        result = result.merge(bars[i], at=at)
-        at += int(lines[i + 1] - lines[i])
+    lengths = np.diff(lines)
+    alike = np.flatnonzero(lengths == np.bincount(lengths).argmax())
+    order = np.arange(len(lengths))
+    order[alike] = np.random.default_rng(seed).permutation(alike)
+    result = replace(score, tracks=())
+    for bar, line in zip(order.tolist(), lines.tolist(), strict=False):
+        result = result.merge(score.crop(int(lines[bar]), int(lines[bar + 1])), at=line)
     return result
 
 

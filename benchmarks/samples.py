@@ -56,19 +56,19 @@ SHOWN: dict[str, Callable[[Score], float]] = {
 """Printed beside them, not judged."""
 
 
-def excerpts(score: Score, bars: int = BARS) -> Iterator[Score]:
-    """The first full bars of a piece, from its first note on, and as many from the middle of a longer one."""
+def excerpts(score: Score) -> Iterator[Score]:
+    """The first 16 full bars of a piece, from its first note on, and 16 from the middle of a longer piece."""
     notes = score.pitched_notes
     lines = score.bar_lines(int(notes["end"].max()))
     # A pickup, or a bar cut short by a change of metre, is no full bar.
     first = int(np.searchsorted(lines, notes["start"][0], side="right")) - 1
     if first + 1 < len(lines) and first > 0 and lines[first + 1] - lines[first] < lines[-1] - lines[-2]:
         first += 1
-    last = int(np.searchsorted(lines, notes["start"][-1], side="right")) - bars
+    last = int(np.searchsorted(lines, notes["start"][-1], side="right")) - BARS
     middle = (first + last) // 2
-    for bar in sorted({first, middle} if middle - first >= bars else {first}):
+    for bar in sorted({first, middle} if middle - first >= BARS else {first}):
         if bar <= last:
-            yield score.crop(int(lines[bar]), int(lines[bar + bars]))
+            yield score.crop(int(lines[bar]), int(lines[bar + BARS]))
 
 
 def corpus_excerpts(corpus: str, most: int) -> list[Score]:
