@@ -180,7 +180,8 @@ the mean of nine features.
 READING = """
 The Fréchet distance and `surprise` ask the shipped composer, and so favour what resembles it: they may rank
 the other systems among themselves, and should not be the only witness for the composer itself. Systems that
-draw in sixteenths or eighths differ in some measures for that alone.
+draw in sixteenths or eighths differ in some measures for that alone. `markov`, `roll_lstm` and `untrained`
+know no style, or draw as if they did not: under each they are measured on the same pieces.
 
 Where the answer is known:
 """
