@@ -256,6 +256,10 @@ def test_progressions_that_come_again() -> None:
     assert measures.chord_irregularity(triads(0, 0, 5, 7, 0, 5, 7)) == 3 / 4
     assert measures.chord_irregularity(triads(0, 5, 7, 2)) == 1
     assert math.isnan(measures.chord_irregularity(triads(0, 0, 5)))
+    # Two far notes are no chord for sure: silence before them must not tip the scales.
+    vague = piece((40, 0, 29, 1), (74, 28, 63, 1), (40, 140, 159, 1))
+    later = Score(Q).merge(vague, at=3 * BAR)
+    assert measures.chord_irregularity(later) == same(measures.chord_irregularity(vague))
 
 
 def test_structure_of_bars_written_as_letters() -> None:

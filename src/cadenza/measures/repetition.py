@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cadenza.harmony import NO_CHORD, estimate_chords
-from cadenza.measures.bars import POSITIONS_PER_QUARTER, bar_contents, note_bars, pitched, places
+from cadenza.measures.bars import POSITIONS_PER_QUARTER, bar_contents, bar_places, note_bars, pitched, places
 from cadenza.score import Score
 
 ALIKE: Final = 0.6
@@ -74,7 +74,10 @@ def chord_irregularity(score: Score) -> float:
     MusDr takes the chords that a model wrote as such; its code leaves out the last triple, and gives 1 where
     there is none.
     """
-    _, chords = estimate_chords(score, "half bar")
+    # Chords are estimated together, and silent bars before the music would take part.
+    notes = pitched(score)
+    _, lines = bar_places(score, notes["start"][:1])
+    _, chords = estimate_chords(score.crop(int(lines[0]), int(notes["end"].max()) + 1), "half bar")
     heard = [chord for chord in chords if chord != NO_CHORD]
     changes = heard[:1] + [now for before, now in pairwise(heard) if now != before]
     triples = list(zip(changes, changes[1:], changes[2:], strict=False))
