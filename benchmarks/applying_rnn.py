@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from cadenza.corpus import Split
 from cadenza.dataset import Prepared, prepare_as
+from cadenza.measures import frames
 from cadenza.plot import INK, LINES, PAPER, QUIET, curves
 from cadenza.representation.pianoroll import LOWEST, PianoRoll, RollSequence
 from cadenza.sizes import RollLSTMConfig
@@ -108,12 +109,12 @@ def about(name: str) -> dict[str, float]:
     """What can be said of a set without any network."""
     train, valid, test = (pieces_of(name, split) for split in ("train", "valid", "test"))
     rate = np.clip(np.concatenate([p.rows for p in train]).mean(0), 1e-6, 1 - 1e-6)
-    frames = np.concatenate([p.rows for p in valid])
-    frequencies = -np.where(frames, np.log(rate), np.log1p(-rate)).sum(1).mean()
+    rows = np.concatenate([p.rows for p in valid])
+    frequencies = -np.where(rows, np.log(rate), np.log1p(-rate)).sum(1).mean()
     return {
         "pieces": len(train) + len(valid) + len(test),
         "train": sum(map(len, train)),
-        "valid": len(frames),
+        "valid": len(rows),
         "test": sum(map(len, test)),
         "frequencies": float(frequencies),
         "repeat": repeats(valid, first=True),
@@ -124,9 +125,9 @@ def about(name: str) -> dict[str, float]:
 
 def repeats(pieces: Sequence[RollSequence], *, first: bool) -> float:
     """Share of frames that equal the one before; the first of a piece, where it counts, if it is silent."""
-    same = sum(int((p.rows[1:] == p.rows[:-1]).all(1).sum()) for p in pieces)
-    silent = sum(not p.rows[0].any() for p in pieces)
-    return (same + silent * first) / sum(len(p) - (not first) for p in pieces)
+    left_out = 0 if first else 1
+    before = np.concatenate([frames.repeated(piece.rows)[left_out:] for piece in pieces])
+    return frames.exact(before, np.concatenate([piece.rows[left_out:] for piece in pieces]))
 
 
 def network_of(folder: Path) -> Any:

@@ -26,6 +26,7 @@ import rolls
 import runs
 
 from cadenza.compose import Model, Wish, continue_, generate, load_model, model_folders
+from cadenza.measures import frames
 from cadenza.midi import write_midi
 from cadenza.plot import curves, piano_roll
 from cadenza.recipe import Recipe, load_recipe
@@ -296,7 +297,7 @@ def table_floors(measured: report.Measured, about: dict[str, Any]) -> str:
         shown = [f"{found['impossible']:.1%}", f"{found['keys']:.1f}", f"{found['keys at last']:.1f}"]
         silence = [f"{found['silent at last']:.0%}", f"{found['after silence']:.0%}"]
         rows.append([f"`{name}`", f"{found['nats']:.2f}", f"{found['exact']:.3f}", *shown, *silence])
-    keys = measured.once("keys sounding", lambda: rolls.keys_sounding(segments()))
+    keys = measured.once("keys sounding", lambda: frames.keys_a_frame(segments().next))
     rows.append(["**corpus**", "", "", "", f"{keys:.1f}", "", "", ""])
     head = ["model", "nats a step", "exact", "impossible steps", "keys sounding"]
     return report.markdown([*head, "of the last 16 steps", "silent at last", "sounding after silence"], rows)

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from cadenza.corpus import Split
 from cadenza.dataset import prepare_as
 from cadenza.engine.sampler import Sampler, Sampling
+from cadenza.measures import frames
 from cadenza.plot import curves
 from cadenza.representation.pianoroll import KEYS, PianoRoll, RollSequence
 from cadenza.segments import sides
@@ -114,12 +115,12 @@ def about(form: PianoRoll) -> dict[str, float]:
     train = np.concatenate([piece.rows for piece in pieces_of(form, "train")])
     held = [piece.rows for split in ("valid", "test") for piece in pieces_of(form, split)]
     rows = np.concatenate(held)
-    before = np.concatenate([np.concatenate([np.zeros_like(h[:1]), h[:-1]]) for h in held])
+    before = np.concatenate([frames.repeated(h) for h in held])
     rate = np.clip(train.mean(0), 1e-6, 1 - 1e-6)
     by_key = -np.where(rows, np.log(rate), np.log1p(-rate)).sum(1).mean()
     return {
-        "density": float(train.sum(1).mean()),
-        "held-out density": float(rows.sum(1).mean()),
+        "density": frames.keys_a_frame(train),
+        "held-out density": frames.keys_a_frame(rows),
         "silent": float((~train.any(1)).mean()),
         "frequencies": float(by_key),
     } | {
@@ -132,18 +133,13 @@ def about(form: PianoRoll) -> dict[str, float]:
 def agreement(guess: NDArray[Any], rows: NDArray[Any]) -> dict[str, float]:
     """Of cells: accuracy, F1 of sounding ones, and the mean of both classes' F1 weighed by their cells."""
     guess, rows = guess > 0, rows > 0
-    on, off = _f1(guess, rows), _f1(~guess, ~rows)
+    on, off = frames.f1(guess, rows), frames.f1(~guess, ~rows)
     share = float(rows.mean())
     return {
         "accuracy": float((guess == rows).mean()),
         "f1": on,
         "weighted f1": share * on + (1 - share) * off,
     }
-
-
-def _f1(guess: NDArray[np.bool_], rows: NDArray[np.bool_]) -> float:
-    """Of what is true in both, against what is in either; 0 where nothing is true in either."""
-    return float(2 * (guess & rows).sum() / max(1, guess.sum() + rows.sum()))
 
 
 def measure(folder: Path) -> dict[str, Any]:
@@ -204,10 +200,10 @@ def texture(rows: NDArray[np.uint8]) -> dict[str, float]:
     """Density, and the shares of silent steps, of chords, and of steps that repeat the one before."""
     sounding = rows.sum(1)
     return {
-        "density": float(sounding.mean()),
+        "density": frames.keys_a_frame(rows),
         "silent": float((sounding == 0).mean()),
         "chords": float((sounding > 1).mean()),
-        "repeats": float((rows[1:] == rows[:-1]).all(1).mean()),
+        "repeats": frames.exact(rows[1:], rows[:-1]),
     }
 
 

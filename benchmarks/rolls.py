@@ -15,7 +15,7 @@ import numpy as np
 import report
 from numpy.typing import NDArray
 
-from cadenza.measures import MEASURES
+from cadenza.measures import MEASURES, frames
 from cadenza.recipe import Recipe
 from cadenza.representation.events import VELOCITY
 from cadenza.representation.pianoroll import (
@@ -122,24 +122,14 @@ def floors(recipe: Recipe) -> dict[str, dict[str, float]]:
         "one frequency for all keys": likelihood(every_key[segments.next]),
         "keys' frequencies": likelihood(by_key[keys, segments.next]),
         "each key by its own last state": likelihood(by_state[keys, segments.known, segments.next]),
-        "repeat the last step": {"exact": exactness(segments.known == segments.next)},
-        "hold on what sounds": {"exact": exactness(held_on == segments.next)},
+        "repeat the last step": {"exact": frames.exact(segments.known, segments.next)},
+        "hold on what sounds": {"exact": frames.exact(held_on, segments.next)},
     }
 
 
 def likelihood(scores: NDArray[np.float64]) -> dict[str, float]:
     """Nats a step and exactness, of log-probabilities (segments, steps, 88)."""
-    return {"nats": float(-scores.sum(-1).mean()), "exact": exactness(scores > np.log(0.5))}
-
-
-def exactness(right: NDArray[np.bool_]) -> float:
-    """Share of the steps in which every key is right."""
-    return float(right.all(-1).mean())
-
-
-def keys_sounding(segments: HeldOut) -> float:
-    """How many keys sound at a time, on average."""
-    return float((segments.next > 0).sum(-1).mean())
+    return {"nats": float(-scores.sum(-1).mean()), "exact": float((scores > np.log(0.5)).all(-1).mean())}
 
 
 # --- Markov chains ----------------------------------------------------------------------------------------

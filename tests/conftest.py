@@ -135,8 +135,12 @@ class Studio:
 
 
 @contextmanager
-def serving(folder: Path, *options: str, **variables: str) -> Generator[Studio]:
-    """A server of its own, with its cache in a folder."""
+def serving(folder: Path, *options: str, absent: str = "", **variables: str) -> Generator[Studio]:
+    """A server of its own, with its cache in a folder; to it, a package may be absent."""
+    if absent:
+        (folder / "sitecustomize.py").write_text(f"import sys; sys.modules[{absent!r}] = None")
+        paths = [str(folder), os.environ.get("PYTHONPATH")]
+        variables["PYTHONPATH"] = os.pathsep.join(path for path in paths if path)
     process = subprocess.Popen(
         [sys.executable, "-m", "cadenza", "studio", "--no-browser", "--port", "0", *options],
         stdout=subprocess.PIPE,

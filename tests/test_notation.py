@@ -8,6 +8,7 @@ import zipfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
@@ -517,6 +518,52 @@ def test_a_pedal_that_is_renewed() -> None:
     assert re.findall(r'<pedal [^>]*type="(\w+)"', xml) == ["start", "start", "stop"]
 
 
+# --- Passages -----------------------------------------------------------------------------------------------
+
+
+def written(xml: str) -> list[str]:
+    """What the notes of MusicXML say that they write."""
+    return re.findall(r'<note id="n([\d-]+)"', xml)
+
+
+def test_notes_say_what_they_write() -> None:
+    score = hands([(64, 0, 480, 80), (72, 1440, 2400, 80)], [(60, 0, 480, 80)])
+    assert sorted(written(musicxml(notate(score)).decode())) == [
+        "60-0-0-3",
+        "64-0-0-1",
+        "72-1440-1440-1",  # tied over the bar line
+        "72-1440-1920-1",
+    ]
+
+
+def test_a_passage_is_as_it_stands_in_the_whole() -> None:
+    score = melody("66 68 70 71 73 75 77 78 " * 4, key=6, metre=(3, 4))
+    whole = notate(score)
+    first, second = whole.passage(0, 4), whole.passage(4, 11)
+    assert first.bars + second.bars == whole.bars
+    assert (first.before, second.before) == (None, whole.bars[3])
+    texts = [musicxml(sheet).decode() for sheet in (whole, first, second)]
+    assert sorted(written(texts[1]) + written(texts[2])) == sorted(written(texts[0]))
+    assert re.findall("<fifths>(.*?)</fifths>", texts[2]) == ["6"]
+    assert [text.count("<beats>3</beats>") for text in texts] == [1, 1, 0]
+    assert re.findall(r'<measure [^>]*number="(\d+)"', texts[2])[0] == "5"
+
+
+def test_a_passage_begins_with_the_first_pedal_that_goes_down_in_it() -> None:
+    presses = [(0, 127), (2000, 0), (2400, 127), (4000, 0), (6000, 127), (7000, 0)]
+    events = [Event(tick, bytes([0xB0, SUSTAIN, value])) for tick, value in presses]
+    sheet = notate(Score.from_notes([(60, i * 480, i * 480 + 480, 80) for i in range(16)], events=events))
+
+    def marks(first: int, last: int) -> str:
+        return " ".join(mark.text for bar in sheet.passage(first, last).bars for mark in bar.pedal)
+
+    assert marks(0, 4) == "down up down up down up"
+    assert marks(1, 4) == "down up down up"
+    assert marks(2, 4) == "down up"
+    assert marks(2, 3) == ""
+    musicxml(sheet.passage(1, 2))  # in which it does not go up
+
+
 # --- Files --------------------------------------------------------------------------------------------------
 
 
@@ -530,6 +577,15 @@ def test_what_the_composer_writes_can_be_engraved(style: str, capfd: pytest.Capt
     assert len(sheet_music.pages) == 1
     assert sheet_music.pages[0].startswith("<svg ")
     assert "Composed &amp; &lt;new&gt;" in sheet_music.musicxml.decode()
+
+
+def test_names_from_a_file_are_text_and_nothing_else() -> None:
+    evil = '</text></svg><script>alert(1)</script><a href="javascript:alert(1)" onload="alert(1)">'
+    (page,) = engrave(piece((60, 0, 480, 80), name=evil), title=evil).pages
+    nodes = list(ET.fromstring(page).iter())
+    assert not {node.tag.rpartition("}")[2] for node in nodes} & {"script", "a"}
+    assert not any(name.startswith("on") for node in nodes for name in node.attrib)
+    assert any(evil in (node.text or "") for node in nodes)
 
 
 def test_the_same_score_gives_the_same_page() -> None:

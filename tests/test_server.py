@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import signal
 import subprocess
@@ -265,6 +266,64 @@ def test_a_piece_becomes_sheet_music(studio: Studio) -> None:
     assert long.status == 400
     assert "sheet music of up to 500" in long.error
     assert studio.post("/api/musicxml", {"notes": []}).status == 400
+
+
+def notes_of(svg: str) -> list[tuple[int, ...]]:
+    """What the notes of a sheet say by their ids: key, onset, and when it is written."""
+    ids = re.findall(r'<g id="n(\d+)-(\d+)-(\d+)-\d" class="note"', svg)
+    return [tuple(map(int, found)) for found in ids]
+
+
+def test_a_sheet_comes_in_passages(studio: Studio) -> None:
+    bar = 4 * 480
+    # A note that is tied over the bar line at which the second passage begins, and one after it.
+    notes = [(60, i * bar, i * bar + 480, 80) for i in range(40)] + [(76, 32 * bar - 960, 32 * bar + 480, 80)]
+    first = studio.post("/api/sheet", {"piece": {"notes": notes}, "tick": 5}).json
+    assert first["lines"] == [i * bar for i in range(41)]
+    assert (first["first"], first["bars"], first["length"]) == (0, 32, 32)
+    assert first["svg"].count('class="measure') == 32
+    assert sorted(notes_of(first["svg"])) == sorted(
+        [(60, i * bar, i * bar) for i in range(32)] + [(76, 32 * bar - 960, 32 * bar - 960)]
+    )
+    second = studio.post("/api/sheet", {"piece": {"notes": notes}, "tick": 32 * bar, "width": 500}).json
+    assert (second["first"], second["bars"]) == (32, 8)
+    assert (76, 32 * bar - 960, 32 * bar) in notes_of(second["svg"])
+    assert 'width="500px"' in second["svg"]
+    # The metre stands at the beginning of the piece alone, clefs and key on every passage.
+    assert [part["svg"].count('class="meterSig"') for part in (first, second)] == [2, 0]
+    assert all('class="clef"' in part["svg"] for part in (first, second))
+    assert not set(re.findall(r' id="(?!n)(\S+)"', first["svg"])) & set(
+        re.findall(r' id="(?!n)(\S+)"', second["svg"])
+    )
+
+
+def test_the_process_that_engraves_is_begun_anew_where_it_has_ended(studio: Studio) -> None:
+    asked = {"piece": {"notes": SCALE}}
+    first = studio.post("/api/sheet", asked).json
+    command = ["pgrep", "-P", str(studio.process.pid), "-f", "cadenza.server.engraving"]
+    (number,) = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    os.kill(int(number), signal.SIGKILL)
+    # What was asked when it ended may be lost; what is asked then is not.
+    assert studio.post("/api/sheet", asked).status in (200, 400)
+    assert studio.post("/api/sheet", asked).json == first
+
+
+def test_a_sheet_that_cannot_be_engraved_is_told(studio: Studio) -> None:
+    for notes, words in (([], "no note"), ([(60, 0, 480 * 4 * 600, 80)], "up to 500")):
+        answer = studio.post("/api/sheet", {"piece": {"notes": notes}})
+        assert answer.status == 400
+        assert words in answer.error
+    assert studio.post("/api/sheet", {"piece": {"notes": SCALE}, "width": 10}).status == 422
+    assert studio.post("/api/sheet", {"piece": {"notes": SCALE}}).json["bars"] == 2
+
+
+def test_the_studio_says_whether_there_can_be_sheet_music(
+    studio: Studio, serve: Serve, tmp_path: Path
+) -> None:
+    assert studio.ask("GET", "/api/models").json["no_sheet"] == ""
+    with serve(tmp_path, absent="verovio") as poor:
+        assert "cadenza[notation]" in poor.ask("GET", "/api/models").json["no_sheet"]
+        assert "cadenza[notation]" in poor.post("/api/sheet", {"piece": {"notes": SCALE}}).error
 
 
 def test_the_piano_can_be_fetched(studio: Studio) -> None:

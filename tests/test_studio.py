@@ -615,6 +615,117 @@ def test_the_composer_answers_a_phrase(page: Page) -> None:
     expect(page.locator("#history .take-mark")).to_have_count(1)
 
 
+# --- Sheet music --------------------------------------------------------------------------------------------
+
+
+def engraved(page: Page, notes: int) -> None:
+    """Shows the piece as sheet music, and waits until so many notes are written."""
+    page.keyboard.press("g")
+    expect(page.locator("#score g.note")).to_have_count(notes)
+
+
+def test_the_piece_is_engraved_and_the_sheet_follows_edits(page: Page, tmp_path: Path) -> None:
+    dropped(page, tmp_path / "scale.mid", midi_bytes(Score.from_notes(SCALE, qpm=90)))
+    wait_for_notes(page, len(SCALE))
+    engraved(page, len(SCALE))
+    expect(page.locator("#score g.measure")).to_have_count(2)
+    expect(page.locator("#score g.staff")).to_have_count(4)
+    expect(page.locator("#score .tempo")).to_have_text(re.compile(r"♩\s*=\s*90"))
+    expect(page.locator("#over")).to_be_hidden()
+    # A click selects the note, which then goes where the keys move it.
+    page.click("#score [id^='n62-240-240-'] .notehead")
+    expect(page.locator("#count")).to_have_text("1 of 16 notes")
+    expect(page.locator("#score .selected")).to_have_count(1)
+    page.keyboard.press("ArrowUp")
+    moved = page.locator("#score [id^='n63-240-240-'].selected .accid use")
+    expect(moved).to_have_count(1)
+    page.keyboard.press("Control+z")
+    expect(moved).to_have_count(0)
+    page.keyboard.press("Escape")
+    page.keyboard.press("Control+a")
+    page.keyboard.press("Delete")
+    expect(page.locator("#score")).to_have_text("Nothing is written yet.")
+    page.keyboard.press("Control+z")
+    expect(page.locator("#score g.note")).to_have_count(len(SCALE))
+    page.keyboard.press("g")
+    expect(page.locator("#score")).to_be_hidden()
+    expect(page.locator("#over")).to_be_focused()
+
+
+def test_what_sounds_is_marked_on_the_sheet(page: Page, tmp_path: Path) -> None:
+    # A slow bar, half of which is silence.
+    dropped(page, tmp_path / "half.mid", midi_bytes(Score.from_notes([(60, 0, 960, 80)], qpm=40)))
+    wait_for_notes(page, 1)
+    engraved(page, 1)
+    before = page.locator(".line-here").bounding_box()
+    page.keyboard.press("Control+a")
+    page.keyboard.press("l")
+    page.keyboard.press("Space")
+    page.locator("#score .sounding").wait_for()
+    expect(page.locator("#score .sounding")).to_have_count(0)
+    page.locator("#score .sounding").wait_for()
+    page.keyboard.press("Space")
+    assert before is not None
+    page.keyboard.press("End")
+    after = page.locator(".line-here").bounding_box()
+    assert after is not None
+    assert after["x"] > before["x"]
+    expect(page.locator("#score .sounding")).to_have_count(0)
+
+
+def test_of_a_long_piece_what_is_in_sight_is_engraved(page: Page, tmp_path: Path) -> None:
+    notes = [(60, i * 1920, i * 1920 + 480, 80) for i in range(80)]
+    dropped(page, tmp_path / "long.mid", midi_bytes(Score.from_notes(notes)))
+    wait_for_notes(page, 80)
+    engraved(page, 32)
+    expect(page.locator(".passage")).to_have_count(3)
+    expect(page.locator(".passage >> nth=2")).to_be_empty()
+    page.keyboard.press("End")
+    expect(page.locator(".passage >> nth=2 >> g.note")).to_have_count(16)
+    expect(page.locator("#score [id^='n60-151680-']")).to_be_in_viewport()
+    expect(page.locator("#score svg[aria-label='Bars 65 to 80']")).to_be_in_viewport()
+
+
+def test_without_the_extra_the_studio_says_what_sheet_music_needs(
+    browser: Browser, serve: Serve, tmp_path: Path
+) -> None:
+    with serve(tmp_path, absent="verovio") as poor, visiting(browser, poor) as page:
+        button = page.locator("#show-sheet")
+        expect(button).to_have_attribute("aria-disabled", "true")
+        expect(button).to_have_attribute("title", re.compile("needs an extra"))
+        button.dispatch_event("click")
+        wait_for_message(page, "Sheet music needs an extra: pip install 'cadenza[notation]'.")
+        expect(page.locator("#score")).to_be_hidden()
+
+
+EVIL = """<svg onload="hacked = 1"
+    xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink">
+<script>hacked = 1</script><a xlink:href="javascript:hacked = 1"><text>a</text></a>
+<foreignObject><p xmlns="http://www.w3.org/1999/xhtml" onclick="hacked = 1">p</p></foreignObject>
+<image href="http://example.invalid/"/><use xlink:href="http://example.invalid/#x"/>
+<g class="note" id="n60-0-0-1" style="color: red"><path d="M0 0"/></g></svg>"""
+
+
+def test_a_sheet_can_only_be_looked_at(page: Page, tmp_path: Path) -> None:
+    name = '"><script>hacked = 1</script><img src=x onerror="hacked = 1">'
+    score = Score(480, (Track.named(name, note_array(SCALE)),))
+    dropped(page, tmp_path / "<img src=x onerror=hacked=1>.mid", midi_bytes(score))
+    wait_for_notes(page, len(SCALE))
+    engraved(page, len(SCALE))
+    assert page.locator("#score :is(script, style, image, a, foreignObject)").count() == 0
+    # Nor could a server that is not ours do more.
+    told = {"svg": EVIL, "lines": [0, 1920], "first": 0, "bars": 1, "length": 32}
+    page.route("**/api/sheet", lambda route: route.fulfill(json=told))
+    page.keyboard.press("Control+a")
+    page.keyboard.press("ArrowUp")
+    expect(page.locator("#score g.note")).to_have_count(1)
+    inside = "[...document.querySelectorAll('#score svg, #score svg *')]"
+    assert page.evaluate(f"{inside}.map((node) => node.localName)") == ["svg", "use", "g", "path"]
+    attributes = page.evaluate(f"{inside}.flatMap((node) => node.getAttributeNames())")
+    assert not {"onload", "style", "xlink:href"} & set(attributes)
+    assert page.evaluate("window.hacked === undefined")
+
+
 # --- Files and what is kept ---------------------------------------------------------------------------------
 
 
@@ -910,7 +1021,7 @@ def test_everything_can_be_done_from_the_keyboard(page: Page) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("state", ["empty", "takes", "keys"])
+@pytest.mark.parametrize("state", ["empty", "takes", "keys", "sheet"])
 def test_axe_finds_nothing(
     browser: Browser, studio: Studio, tmp_path_factory: pytest.TempPathFactory, scheme: str, state: str
 ) -> None:
@@ -923,6 +1034,10 @@ def test_axe_finds_nothing(
             page.keyboard.press("b")
         if state == "keys":
             page.keyboard.press("?")
+        if state == "sheet":
+            page.keyboard.press("k")
+            page.keyboard.press("g")
+            page.locator(".passage > svg").wait_for()
         page.add_script_tag(path=axe)
         found = page.evaluate("() => axe.run(document, {resultTypes: ['violations']})")
     told = [(v["id"], [n["html"][:120] for n in v["nodes"]]) for v in found["violations"]]

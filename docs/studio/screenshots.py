@@ -40,6 +40,21 @@ def asked(page: Page, example: int, takes: int, seed: int) -> None:
     page.locator("[data-act=drop]").wait_for()
 
 
+def sheet(browser: Browser, address: str) -> None:
+    """The picture of sheet music."""
+    page = opened(browser, address)
+    asked(page, example=0, takes=1, seed=4)
+    page.keyboard.press("k")
+    page.keyboard.press("Space")
+    page.keyboard.press("g")
+    page.locator(".passage > svg").wait_for()
+    page.click("#score [id^='n72-720-720-'] .notehead")
+    page.keyboard.press("Home")
+    page.keyboard.press("PageDown")
+    page.mouse.move(10, 790)
+    taken(page, "sheet")
+
+
 def photograph(browser: Browser, address: str) -> None:
     """All pictures."""
     page = opened(browser, address)
@@ -61,6 +76,7 @@ def photograph(browser: Browser, address: str) -> None:
     page.click("[data-operation=redo]")
     page.locator("[data-act=drop]").wait_for()
     taken(page, "redo")
+    sheet(browser, address)
     page = opened(browser, address, color_scheme="dark")
     asked(page, example=1, takes=2, seed=1)
     page.keyboard.press("k")

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from cadenza.dataset import Piece, Prepared
 from cadenza.representation.events import FIELDS, EventSequence
+from cadenza.statistics import bootstrap_interval
 
 Score = Callable[[EventSequence, str], NDArray[np.float64]]
 """Natural log-probabilities of a piece in a style, as `SequenceModel.log_probabilities` gives them."""
@@ -52,12 +53,6 @@ def likelihood(
     )
 
 
-def interval(
-    totals: NDArray[np.float64], counts: NDArray[np.integer], seed: int = 0, samples: int = 2000
-) -> tuple[float, float]:
+def interval(totals: NDArray[np.float64], counts: NDArray[np.integer], seed: int = 0) -> tuple[float, float]:
     """Ends of the 95 % bootstrap interval of sum(totals) / sum(counts) over pieces."""
-    rng = np.random.default_rng(seed)
-    drawn = rng.integers(len(totals), size=(samples, len(totals)))
-    ratios = totals[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
-    low, high = np.percentile(ratios, [2.5, 97.5])
-    return float(low), float(high)
+    return bootstrap_interval(lambda at: float(totals[at].sum() / counts[at].sum()), len(totals), seed=seed)

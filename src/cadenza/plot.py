@@ -62,6 +62,20 @@ class _System:
     """Whether there is room for lines between the bar lines."""
 
 
+@dataclass(frozen=True)
+class Panel:
+    """Notes to be laid over others, on a time axis that all share."""
+
+    title: str
+    starts: NDArray[np.int64]
+    ends: NDArray[np.int64]
+    pitches: NDArray[np.int64]
+    same: NDArray[np.bool_]
+    """(notes,): which are shown as shared."""
+    lines: tuple[tuple[float, str], ...]
+    """Where bars begin, and their numbers."""
+
+
 def piano_roll(
     score: Score,
     path: str | os.PathLike[str],
@@ -85,12 +99,33 @@ def piano_roll(
     pedal = np.concatenate([score.pedal_intervals(channel) for channel in range(16)])
     figure, axes = _page(systems, title, len(pedal) > 0)
     for system, (roll, strip, foot) in zip(systems, axes, strict=True):
-        _draw_keys(roll, system)
+        _draw_pitches(roll, system.lowest, system.highest)
         _draw_bars(score, system, roll)
         _draw_notes(roll, strip, notes, system, added)
         if foot is not None:
             _draw_pedal(foot, pedal, system)
     _legend(figure, added)
+    _save(figure, path)
+
+
+def laid_over(panels: Sequence[Panel], path: str | os.PathLike[str]) -> None:
+    """Piano rolls one above the other, one time for all, shared notes orange and others blue, as a PNG.
+
+    Raises CadenzaError where the file cannot be written.
+    """
+    heights = [float(np.clip(0.075 * (np.ptp(panel.pitches) + 7), 1.3, 3.4)) for panel in panels]
+    above, gap = 0.5, 0.75
+    height = above + sum(heights) + gap * len(panels)
+    figure = _figure(height)
+    begin = min(int(panel.starts.min()) for panel in panels)
+    end = max(int(panel.ends.max()) for panel in panels)
+    top = above
+    for panel, size in zip(panels, heights, strict=True):
+        top += gap - 0.3
+        place = (0.55 / WIDTH, 1 - (top + size) / height, (WIDTH - 0.85) / WIDTH, size / height)
+        _draw_panel(figure.add_axes(place), panel, begin, end)
+        top += size + 0.3
+    _swatches(figure, [("shared", ORANGE), ("other notes", BLUE)])
     _save(figure, path)
 
 
@@ -225,12 +260,38 @@ def _page(systems: list[_System], title: str, pedal: bool) -> tuple[Figure, _Row
     return figure, rows
 
 
-def _draw_keys(roll: Axes, system: _System) -> None:
+def _draw_panel(roll: Axes, panel: Panel, begin: int, end: int) -> None:
+    """The notes of a panel between the ends of the shared time axis, its bar lines and title."""
+    from matplotlib.collections import PolyCollection
+
+    roll.set_xlim(begin, end)
+    roll.set_xticks([])
+    roll.tick_params(length=0, labelsize=7, colors=QUIET, pad=3)
+    roll.spines[:].set_visible(False)
+    _draw_pitches(roll, int(panel.pitches.min()) - 3, int(panel.pitches.max()) + 3)
+    ramp = np.where(panel.same[:, None], _shades(np.array([65]), ORANGE), _shades(np.array([40]), BLUE))
+    boxes = _boxes(panel.starts, panel.ends, panel.pitches - 0.42, panel.pitches + 0.42)
+    roll.add_collection(PolyCollection(boxes, facecolors=ramp, edgecolors=PAPER, linewidths=0.5, zorder=3))
+    for place, number in panel.lines:
+        roll.axvline(place, color=BAR, linewidth=0.8, zorder=1)
+        roll.annotate(
+            number,
+            (place, roll.get_ylim()[1]),
+            (1, 3),
+            textcoords="offset points",
+            fontsize=7,
+            color=QUIET,
+        )
+    title = panel.title.encode("utf-8", "replace").decode()  # the name of a file may hold what no text does
+    roll.set_title(title, loc="left", color=INK, fontsize=11, weight="bold", pad=14, parse_math=False)
+
+
+def _draw_pitches(roll: Axes, lowest: int, highest: int) -> None:
     """The rows of the black keys, a line and a name at every C."""
     from matplotlib.collections import PolyCollection
 
-    roll.set_ylim(system.lowest - 0.5, system.highest + 0.5)
-    pitches = np.arange(system.lowest, system.highest + 1)
+    roll.set_ylim(lowest - 0.5, highest + 0.5)
+    pitches = np.arange(lowest, highest + 1)
     black = pitches[np.isin(pitches % 12, BLACK)]
     boxes = _boxes(*roll.get_xlim(), black - 0.5, black + 0.5)
     roll.add_collection(PolyCollection(boxes, facecolors=BLACK_KEYS, linewidths=0, zorder=0))
@@ -303,8 +364,13 @@ def _draw_pedal(foot: Axes, pedal: NDArray[np.int64], system: _System) -> None:
 
 
 def _legend(figure: Figure, added: Notes | None) -> None:
-    """What the colours mean, at the top right: the hues, each from soft to loud."""
+    """What the colours mean: the hues, each from soft to loud."""
     names = [("notes", BLUE)] if added is None else [("given", BLUE), ("added", ORANGE)]
+    _swatches(figure, [(f"{name}, soft to loud", ramp) for name, ramp in names])
+
+
+def _swatches(figure: Figure, names: Sequence[tuple[str, tuple[str, ...]]]) -> None:
+    """Ramps of colour and what they mean, at the top right."""
     height = figure.get_figheight()
     right = WIDTH - 0.3
     for name, ramp in reversed(names):
@@ -314,7 +380,7 @@ def _legend(figure: Figure, added: Notes | None) -> None:
         figure.text(
             (right - 0.98) / WIDTH,
             1 - 0.36 / height,
-            f"{name}, soft to loud",
+            name,
             color=QUIET,
             fontsize=8,
             ha="right",

@@ -3,7 +3,17 @@
 A command is defined where its module is imported; the help lists them in that order.
 """
 
-from cadenza.cli import composing, listening, serving, training
+from cadenza.cli import composing, judging, listening, originality, serving, training, verdicts
 from cadenza.cli.shell import app, main
 
-__all__ = ["app", "composing", "listening", "main", "serving", "training"]
+__all__ = [
+    "app",
+    "composing",
+    "judging",
+    "listening",
+    "main",
+    "originality",
+    "serving",
+    "training",
+    "verdicts",
+]

@@ -114,6 +114,11 @@ def _checked(array: NDArray[Any], kind: type[np.generic], shape: tuple[int, ...]
     return array.copy()
 
 
+def _places(sequence: EventSequence) -> NDArray[np.int64]:
+    """Position in the bar and length of the bar of each row: (rows, 2)."""
+    return np.stack([sequence.positions, sequence.bars], axis=1).astype(np.int64)
+
+
 @dataclass(frozen=True)
 class _Block:
     query_key_value: Array
@@ -566,11 +571,20 @@ class NumpyComposer(JointModel[ComposerState, JointState]):
     # --- Likelihood -----------------------------------------------------------------------------------------
 
     def log_probabilities(self, sequence: EventSequence, style: str | None) -> NDArray[np.float64]:
-        """See `SequenceModel.log_probabilities`.
+        """See `SequenceModel.log_probabilities`."""
+        rows = sequence.rows.astype(np.int64)
+        drawn = np.concatenate([rows, [[END, 0, 0, 0, 0]]])
+        led_to = np.concatenate([_places(sequence), [[NO_POSITION, 0]]])
+        last = np.concatenate([[-1], rows[:, 1]])
+        scores = self._score(self.states(sequence, style), drawn, led_to, last, 0.0)
+        return scores if sequence.complete else scores[:-1]
+
+    def states(self, sequence: EventSequence, style: str | None) -> Array:
+        """The trunk's output before each row, from which it is drawn, and after the last: (rows + 1, width).
 
         Each note sees what it would see in generation: the cached notes of its context, in chunks.
         """
-        places = np.stack([sequence.positions, sequence.bars], axis=1).astype(np.int64)
+        places = _places(sequence)
         first_bar = int(places[0, 1]) if len(sequence) else 0
         first = (0, first_bar) if sequence.grid == "metrical" else (NO_POSITION, 0)
         state = self.start(None, style, lambda _: first)
@@ -582,11 +596,7 @@ class NumpyComposer(JointModel[ComposerState, JointState]):
             turns = self._turns(sequence.onsets[part], index, rows[part, 1])
             known.append(self._read(state, self._embed(rows[part], places[part], state.style), turns))
             state.count += len(index)
-        drawn = np.concatenate([rows, [[END, 0, 0, 0, 0]]])
-        led_to = np.concatenate([places, [[NO_POSITION, 0]]])
-        last = np.concatenate([[-1], rows[:, 1]])
-        scores = self._score(np.concatenate(known), drawn, led_to, last, 0.0)
-        return scores if sequence.complete else scores[:-1]
+        return np.concatenate(known)
 
     def score(self, elements: Elements, style: str | None) -> NDArray[np.float64]:
         """Natural log-probability of every field of each row that is drawn: (drawn, 5)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Final, Literal, get_args
 
 import numpy as np
@@ -174,6 +175,7 @@ def _evidence(notes: Notes, ticks: NDArray[np.int64]) -> tuple[NDArray[np.float6
     return weights.mean(1), basses.reshape(beats, _SLOTS, 12).mean(1)
 
 
+@cache
 def _templates() -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Log probabilities of pitch classes and of basses given each state, and the states' priors.
 

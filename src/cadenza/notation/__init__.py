@@ -18,8 +18,9 @@ from typing import Final
 
 from cadenza.errors import CadenzaError
 from cadenza.files import atomic_path
-from cadenza.notation.engraving import HEIGHT, WIDTH, svg_page, svg_pages
+from cadenza.notation.engraving import HEIGHT, WIDTH, svg_page, svg_pages, svg_passage
 from cadenza.notation.musicxml import compressed, musicxml
+from cadenza.notation.sheet import Sheet
 from cadenza.notation.writing import notate
 from cadenza.score import Score
 
@@ -72,6 +73,15 @@ def notation_bytes(score: Score, kind: str, *, title: str = "") -> bytes:
     check_installed()
     xml = musicxml(notate(score, title=title))
     return compressed(xml) if kind == ".mxl" else svg_page(xml).encode() if kind == ".svg" else xml
+
+
+def engraved_passage(sheet: Sheet, first: int, last: int, width: int, scale: int) -> str:
+    """The bars of a sheet from one index up to another as SVG for a page of the web (see `svg_passage`).
+
+    Raises CadenzaError where the extra `notation` is not installed.
+    """
+    check_installed()
+    return svg_passage(musicxml(sheet.passage(first, last)), width, scale, seed=first + 1)
 
 
 def check_installed() -> None:

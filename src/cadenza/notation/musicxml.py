@@ -23,7 +23,11 @@ PLACEMENTS: Final = {"up": "above", "down": "below", None: None}
 
 
 def musicxml(sheet: Sheet) -> bytes:
-    """A sheet as a MusicXML file: one part of two staves."""
+    """A sheet as a MusicXML file: one part of two staves.
+
+    The ids of its notes tell what is written, in divisions from the beginning of the piece: n60-480-960-1 is
+    of a note on key 60 that begins at 480 what is written at 960, tied, therefore, in the first voice.
+    """
     from music21.musicxml.m21ToXml import ScoreExporter
 
     root = ScoreExporter(_score(sheet), makeNotation=False).parse()
@@ -36,9 +40,9 @@ def _score(sheet: Sheet) -> Any:
 
     parts = [stream.PartStaff(id=name) for name in ("right", "left")]
     for number, part in enumerate(parts):
-        before: Bar | None = None
+        before = sheet.before
         for own in sheet.bars:
-            part.append(_measure(own, before, number))
+            part.append(_measure(own, before, number, begins=own is sheet.bars[0]))
             before = own
         part.getElementsByClass(stream.Measure)[-1].rightBarline = bar.Barline("final")
     _add_pedal(sheet, parts[1])
@@ -48,17 +52,20 @@ def _score(sheet: Sheet) -> Any:
     return score
 
 
-def _measure(bar: Bar, before: Bar | None, number: int) -> Any:
-    """One staff of a bar; marks that both share stand in the upper one's."""
+def _measure(bar: Bar, before: Bar | None, number: int, *, begins: bool) -> Any:
+    """One staff of a bar; marks that both share stand in the upper one's.
+
+    The bar that begins the sheet says its clefs and key, also where they are those of the bar before.
+    """
     from music21 import clef, dynamics, key, meter, stream, tempo
 
     staff = bar.staves[number]
     measure = stream.Measure(number=bar.number)
     if bar.number == 0:
         measure.showNumber = stream.enums.ShowNumber.NEVER
-    if before is None or before.staves[number].clef != staff.clef:
+    if begins or before is None or before.staves[number].clef != staff.clef:
         measure.insert(0, clef.TrebleClef() if staff.clef == "G" else clef.BassClef())
-    if before is None or before.key.sharps != bar.key.sharps:
+    if begins or before is None or before.key.sharps != bar.key.sharps:
         measure.insert(0, key.KeySignature(bar.key.sharps))
     if before is None or before.metre != bar.metre:
         measure.insert(0, meter.TimeSignature("{}/{}".format(*bar.metre)))
@@ -78,7 +85,7 @@ def _voice(symbols: Voice, bar: Bar, name: str, stem: str | None) -> Any:
     from music21 import meter, stream
 
     voice = stream.Voice(id=name)
-    elements = [_element(symbol, stem) for symbol in symbols]
+    elements = [_element(symbol, stem, f"{bar.begin + symbol.onset}-{name}") for symbol in symbols]
     for symbol, element in zip(symbols, elements, strict=True):
         voice.insert(symbol.onset / DIVISIONS, element)
     signature = meter.TimeSignature("{}/{}".format(*bar.metre))
@@ -105,8 +112,8 @@ def _set_brackets(symbols: Voice, elements: Sequence[Any], stem: str | None) -> 
             first.bracket = not beamed
 
 
-def _element(symbol: Symbol, stem: str | None) -> Any:
-    """A symbol as music21's note, chord or rest."""
+def _element(symbol: Symbol, stem: str | None, place: str) -> Any:
+    """A symbol as music21's note, chord or rest; `place` says when and in which voice."""
     from music21 import chord, note
 
     if not symbol.heads:
@@ -114,15 +121,15 @@ def _element(symbol: Symbol, stem: str | None) -> Any:
         rest.fullMeasure = symbol.value is None
         rest.style.hideObjectOnPrint = symbol.hidden
         return rest
-    notes = [_note(head) for head in symbol.heads]
+    notes = [_note(head, place) for head in symbol.heads]
     element = notes[0] if len(notes) == 1 else chord.Chord(notes)
     element.duration = _duration(symbol)
     element.stemDirection = stem
     return element
 
 
-def _note(head: Head) -> Any:
-    """One note, with its accidental and its tie."""
+def _note(head: Head, place: str) -> Any:
+    """One note, with its accidental and its tie, and named after what it writes (see `musicxml`)."""
     from music21 import note, pitch, tie
 
     letter, alteration, octave = head.spelling
@@ -132,6 +139,7 @@ def _note(head: Head) -> Any:
     if written.accidental is not None:
         written.accidental.displayStatus = head.accidental
     made = note.Note(written)
+    made.id = f"n{head.spelling.pitch}-{head.onset}-{place}"
     if head.tied or head.continues:
         made.tie = tie.Tie("continue" if head.tied and head.continues else "start" if head.tied else "stop")
     return made

@@ -9,7 +9,7 @@ symbol's length is that of its note value.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
 from cadenza.score import KeySignature
@@ -66,6 +66,8 @@ class Head(NamedTuple):
     """Whether it sounds on into the next symbol of the voice."""
     continues: bool
     """Whether it sounds on from the symbol before."""
+    onset: int
+    """Divisions from the beginning of the piece to that of its note, ties joined."""
     accidental: bool = False
     """Whether its accidental, perhaps a natural, is written."""
 
@@ -144,6 +146,22 @@ class Sheet:
 
     bars: tuple[Bar, ...]
     title: str = ""
+    before: Bar | None = None
+    """The bar before the first, of a passage that begins later than the piece."""
+
+    def passage(self, first: int, last: int) -> Sheet:
+        """The bars from one index up to another, each as it is in the whole.
+
+        A pedal that is down when it begins is not told.
+        """
+        before = self.bars[first - 1] if first else None
+        bars = list(self.bars[first:last])
+        for i, bar in enumerate(bars):
+            downs = [k for k, mark in enumerate(bar.pedal) if mark.text == "down"]
+            bars[i] = replace(bar, pedal=bar.pedal[downs[0] :] if downs else ())
+            if downs:
+                break
+        return Sheet(tuple(bars), self.title, before)
 
     def sounding(self) -> Iterator[Sounding]:
         """All notes with their ties joined, in no particular order."""

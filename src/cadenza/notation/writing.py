@@ -166,7 +166,7 @@ def _voice(notes: Sequence[Written], bars: Bars, bar: int, spelt: Mapping[Writte
 def _symbol(piece: Piece, origin: int, bar: int, chord: Sequence[tuple[Written, Spelling]]) -> Symbol:
     """A note value, counted from an origin, as a symbol of a bar, with what sounds in it."""
     begin, end = origin + piece.begin, origin + piece.end
-    heads = tuple(Head(spelling, note.end > end, note.onset < begin) for note, spelling in chord)
+    heads = tuple(Head(spelling, note.end > end, note.onset < begin, note.onset) for note, spelling in chord)
     return Symbol(begin - bar, end - begin, piece.value, heads, piece.tuplet_begins, piece.tuplet_ends)
 
 

@@ -15,6 +15,7 @@ from pydantic import BaseModel
 
 from cadenza import compose
 from cadenza.errors import CadenzaError
+from cadenza.notation import check_installed
 from cadenza.server.jobs import Job, Jobs
 from cadenza.server.operations import OPERATIONS, abilities
 from cadenza.server.pieces import Piece
@@ -60,13 +61,19 @@ def _listening(router: APIRouter, models: tuple[str, ...], load: Load) -> None:
 
     @router.get("/models")
     async def list_models() -> dict[str, Any]:
-        """Operations and models, and what keeps each model from each operation."""
+        """Operations and models, and what keeps each model from each operation, and all from sheet music."""
         told = [
             {"name": name, "title": one.title, "hint": one.hint, "needs": one.needs, "edits": one.edits}
             for name, one in OPERATIONS.items()
         ]
         found = [vars(ability) for ability in await asyncio.to_thread(abilities, models)]
-        return {"operations": told, "models": found, "most_bars": MOST_BARS, "most_takes": MOST_TAKES}
+        return {
+            "operations": told,
+            "models": found,
+            "most_bars": MOST_BARS,
+            "most_takes": MOST_TAKES,
+            "no_sheet": _no_sheet(),
+        }
 
     @router.post("/surprise")
     async def surprise(listened: Listened) -> dict[str, Any]:
@@ -106,6 +113,15 @@ def _drawing(router: APIRouter, models: tuple[str, ...], load: Load, jobs: Jobs)
         """Ends a job."""
         jobs.cancel(_job(jobs, name))
         return {}
+
+
+def _no_sheet() -> str:
+    """Why no sheet music can be made; empty where it can."""
+    try:
+        check_installed()
+    except CadenzaError as error:
+        return str(error)
+    return ""
 
 
 def _job(jobs: Jobs, name: str) -> Job:

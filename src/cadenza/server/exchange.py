@@ -15,16 +15,13 @@ from fastapi import APIRouter, Request, Response
 from cadenza import audio
 from cadenza.errors import CadenzaError
 from cadenza.midi import midi_bytes
-from cadenza.notation import notation_bytes
+from cadenza.server.engraving import Engraver, Wanted, Whole
 from cadenza.server.jobs import BusyError
 from cadenza.server.pieces import Piece, ReadPiece
 from cadenza.server.reading import read_upload
 
 WAV_SECONDS: Final = 1200.0
 """Longest piece that is rendered here."""
-
-MOST_ENGRAVED: Final = 500
-"""Bars of the longest piece that is written as sheet music here: some ten seconds."""
 
 MOST_READING: Final = 2
 """Files that are read at a time: each takes a process."""
@@ -36,6 +33,7 @@ def exchange() -> APIRouter:
     # Read, or built, before the first note is to sound.
     threading.Thread(target=_bank, daemon=True).start()
     _files(router)
+    _sheets(router)
     _piano(router)
     return router
 
@@ -65,17 +63,27 @@ def _files(router: APIRouter) -> None:
         async with rendering:
             return Response(await asyncio.to_thread(_wav, piece), media_type="audio/wav")
 
+
+def _sheets(router: APIRouter) -> None:
+    """Adds sheet music."""
+    engraver = Engraver()
+
     @router.post("/musicxml", response_class=Response)
-    async def sheet(piece: Piece) -> Response:
+    async def musicxml(piece: Piece) -> Response:
         """A piece as MusicXML."""
-        content = await asyncio.to_thread(_sheet, piece, ".musicxml")
+        content = await engraver.ask(Whole(piece=piece, kind=".musicxml"))
         return Response(content, media_type="application/vnd.recordare.musicxml+xml")
 
     @router.post("/svg", response_class=Response)
     async def engraved(piece: Piece) -> Response:
         """A piece as sheet music on one tall page."""
-        content = await asyncio.to_thread(_sheet, piece, ".svg")
+        content = await engraver.ask(Whole(piece=piece, kind=".svg"))
         return Response(content, media_type="image/svg+xml")
+
+    @router.post("/sheet")
+    async def sheet(wanted: Wanted) -> dict[str, Any]:
+        """The passage in which a tick lies, as SVG, and where it stands (see `engraving.passage`)."""
+        return await engraver.ask(wanted)
 
 
 def _piano(router: APIRouter) -> None:
@@ -104,7 +112,7 @@ def _piano(router: APIRouter) -> None:
         return Response(data, media_type="application/octet-stream", headers=headers)
 
 
-_loading, _engraving = threading.Lock(), threading.Lock()
+_loading = threading.Lock()
 
 
 def _bank() -> audio.Bank:
@@ -116,23 +124,6 @@ def _bank() -> audio.Bank:
 @lru_cache(1)
 def _loaded_bank() -> audio.Bank:
     return audio.load_bank()
-
-
-def _sheet(piece: Piece, kind: str) -> bytes:
-    """A piece as sheet music of a kind (see `notation.notation_bytes`).
-
-    Raises CadenzaError where it is too long or empty, and where the extra is not installed.
-    """
-    score = piece.score()
-    bars = len(score.bar_lines(score.length)) - 1
-    if bars > MOST_ENGRAVED:
-        raise CadenzaError(
-            f"it has {bars} bars: the studio writes sheet music of up to {MOST_ENGRAVED}; "
-            "cadenza render writes that of longer MIDI files"
-        )
-    # One at a time: neither music21 nor Verovio says that it may be called by two.
-    with _engraving:
-        return notation_bytes(score, kind)
 
 
 def _wav(piece: Piece) -> bytes:

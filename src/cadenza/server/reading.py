@@ -63,7 +63,7 @@ async def read_upload(data: bytes, name: str) -> ReadPiece:
 
 def main() -> None:
     """The process that reads."""
-    _limit()
+    hold(SECONDS)
     try:
         answer = read_piece(parse_midi(sys.stdin.buffer.read(), "file", MOST)).model_dump_json()
     except CadenzaError as error:
@@ -73,14 +73,16 @@ def main() -> None:
     sys.stdout.write(answer)
 
 
-def _limit() -> None:
-    """Holds this process to its memory and time, where the system can do that."""
+def hold(seconds: int) -> None:
+    """Holds this process to MEMORY and so many more seconds of processor time, where the system can."""
     try:
         import resource
     except ImportError:  # Windows; the parent still ends it after PATIENCE
         return
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
+    used = sum(resource.getrusage(resource.RUSAGE_SELF)[:2])
+    _, most = resource.getrlimit(resource.RLIMIT_CPU)
+    resource.setrlimit(resource.RLIMIT_CPU, (int(used) + 1 + seconds, most))
 
 
 if __name__ == "__main__":

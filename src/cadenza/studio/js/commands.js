@@ -1,5 +1,7 @@
 // Everything that can be done, in a table: buttons, keys and the sheet of keys are made from it.
 
+import { tell } from "./page.js";
+
 /**
  * `keys` are as `keyOf` spells them. `refusal` says why it cannot be done now; `pressed` whether it is on.
  * @typedef {{id: string, title: string, group: string, keys: readonly string[], run: () => unknown,
@@ -87,7 +89,9 @@ export class Commands {
     if (!command) throw new TypeError(`no command ${button.dataset.command}`);
     if (!button.textContent?.trim()) button.setAttribute("aria-label", command.title);
     button.addEventListener("click", () => {
-      if (!command.refusal?.()) command.run();
+      const refusal = command.refusal?.();
+      if (refusal) tell(refusal);
+      else command.run();
       button.closest("details")?.removeAttribute("open");
       this.refresh();
     });

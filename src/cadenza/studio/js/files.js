@@ -3,13 +3,16 @@
 import { EMPTY, framed, lengthOf, note, toWire } from "./piece.js";
 import { busy, tell, told } from "./page.js";
 import { exported, read } from "./server.js";
+import { session } from "./studio.js";
+/** @import { Change } from "./piece.js" */
+/** @import { Kind } from "./server.js" */
 
 /** As the server has it. */
 const MOST_BYTES = 32 * 2 ** 20;
 
 /**
  * Reads a MIDI file. @param {File} file
- * @returns {Promise<{change: import("./piece.js").Change, name: string, remarks: readonly string[]} | null>}
+ * @returns {Promise<{change: Change, name: string, remarks: readonly string[]} | null>}
  * what opening it does to an empty roll; null where it cannot be read, which was told
  */
 export async function opened(file) {
@@ -28,22 +31,20 @@ export async function opened(file) {
   }
 }
 
-/**
- * Exports a piece as a download. @param {import("./session.js").Session} session @param {import("./server.js").Kind} kind
- */
-export async function exportPiece(session, kind) {
+/** Exports the piece as a download. @param {Kind} kind */
+export async function exportPiece(kind) {
   if (!lengthOf(session.piece)) return tell("There is nothing to export yet: the roll is empty.");
   try {
     const doing = kind === "wav" ? "Rendering the sound …" : "Writing the file …";
     const blob = await busy(doing, exported(kind, toWire(session.piece)));
-    save(blob, fileName(session, kind));
+    save(blob, fileName(kind));
   } catch (error) {
     tell(told(error));
   }
 }
 
-/** What a file of the piece is called. @param {import("./session.js").Session} session @param {import("./server.js").Kind} kind */
-const fileName = (session, kind) => {
+/** What a file of the piece is called. @param {Kind} kind */
+const fileName = (kind) => {
   const name = session.name.replace(/[^\p{L}\p{N} _.-]+/gu, "").trim() || "cadenza";
   return `${name}.${kind === "midi" ? "mid" : kind}`;
 };
@@ -51,9 +52,9 @@ const fileName = (session, kind) => {
 /**
  * Lets a button be dragged to another program as a MIDI file, in browsers that can do that. The file has to be there
  * when the drag begins, so it is made when its menu opens. @param {HTMLDetailsElement} menu
- * @param {HTMLElement} button @param {import("./session.js").Session} session
+ * @param {HTMLElement} button
  */
-export function dragsOut(menu, button, session) {
+export function dragsOut(menu, button) {
   let url = "";
   menu.addEventListener("toggle", async () => {
     URL.revokeObjectURL(url);
@@ -66,7 +67,7 @@ export function dragsOut(menu, button, session) {
     button.draggable = true;
   });
   button.addEventListener("dragstart", (event) => {
-    event.dataTransfer?.setData("DownloadURL", `audio/midi:${fileName(session, "midi")}:${url}`);
+    event.dataTransfer?.setData("DownloadURL", `audio/midi:${fileName("midi")}:${url}`);
   });
 }
 

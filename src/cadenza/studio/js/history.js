@@ -1,9 +1,7 @@
 // What was done, as a tree: undoing and doing something else loses nothing, and every take stays a branch.
 
 import { apply, EMPTY, inverse, reserve } from "./piece.js";
-
-/** @typedef {import("./piece.js").Change} Change */
-/** @typedef {import("./piece.js").Piece} Piece */
+/** @import { Change } from "./piece.js" */
 
 /**
  * @typedef {{readonly id: number, readonly parent: number, readonly label: string, readonly take: boolean,
@@ -21,9 +19,7 @@ export class History {
     this.piece = EMPTY;
   }
 
-  /**
-   * Puts back what was kept. @param {readonly Node[]} nodes in order of their numbers @param {number} current
-   */
+  /** Puts back what was kept. @param {readonly Node[]} nodes in order of their numbers @param {number} current */
   static from(nodes, current) {
     const history = new History();
     for (const node of nodes) {
@@ -35,11 +31,8 @@ export class History {
     return history;
   }
 
-  /**
-   * A new node below the present one. @param {string} label @param {Change} change
-   * @param {{take?: boolean, stay?: boolean}} [how] stay: without going there
-   * @returns {Node}
-   */
+  /** A new node below the present one. @param {string} label @param {Change} change
+   * @param {{take?: boolean, stay?: boolean}} [how] stay: without going there @returns {Node} */
   add(label, change, { take = false, stay = false } = {}) {
     const node = { id: this.nodes.size + 1, parent: this.current, label, take, change };
     this.nodes.set(node.id, node);

@@ -1,9 +1,11 @@
 // What is played on any keyboard: it sounds at once, is shown on the keys, and can be caught as notes.
 
-import { note } from "./piece.js";
+import { fitted, framed, note } from "./piece.js";
 import { Signal } from "./signal.js";
-
-/** @typedef {import("./music.js").Note} Note */
+/** @import { Note } from "./music.js" */
+/** @import { Piano } from "./piano.js" */
+/** @import { Session } from "./session.js" */
+/** @import { Transport } from "./transport.js" */
 
 /**
  * A key or the pedal that goes down or up, at a time of the audio context.
@@ -19,7 +21,7 @@ export class Live {
   #sustained = new Set();
   #pedal = false;
 
-  /** @param {import("./piano.js").Piano} piano */
+  /** @param {Piano} piano */
   constructor(piano) {
     this.piano = piano;
   }
@@ -66,7 +68,7 @@ export class Catch {
   #down = -1;
   #off;
 
-  /** @param {Live} live @param {import("./transport.js").Transport} transport */
+  /** @param {Live} live @param {Transport} transport */
   constructor(live, transport) {
     this.transport = transport;
     this.#off = live.played.on((played) => this.#take(played));
@@ -77,12 +79,17 @@ export class Catch {
     return this.#open.size > 0;
   }
 
-  /** Ends catching: what is down is up. */
-  end() {
+  /** Ends catching, what is down being up, and makes what was caught part of the piece.
+   * @param {Session} session @param {string} label */
+  keep(session, label) {
     this.#off();
     const now = this.transport.piano.context.currentTime;
     for (const pitch of [...this.#open.keys()]) this.#take({ kind: "key", on: false, pitch, velocity: 0, time: now });
     this.#take({ kind: "pedal", on: false, pitch: 0, velocity: 0, time: now });
+    const { piece } = session;
+    if (!this.notes.length) return;
+    const pedal = [...piece.pedal, ...this.pedal].sort((a, b) => a[0] - b[0]);
+    session.commit(label, { ...framed(piece, { pedal }), ...fitted(piece, { removed: [], added: this.notes }) });
   }
 
   /** @param {Played} played */

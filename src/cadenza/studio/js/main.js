@@ -1,93 +1,36 @@
 // Puts the studio together.
 
-import { Answerer } from "./answer.js";
-import { Cards, thumbnail } from "./cards.js";
+import * as answerer from "./answer.js";
+import { keep, listen, thumbnail } from "./cards.js";
 import { Commands, shownKey } from "./commands.js";
-import { Edits } from "./edits.js";
+import { edits } from "./edits.js";
 import { EXAMPLES } from "./examples.js";
 import { dragsOut, exportPiece, opened } from "./files.js";
-import { drags, Gestures } from "./gestures.js";
-import { ScreenKeyboard, Typing } from "./keyboard.js";
-import { Library } from "./library.js";
-import { Live } from "./live.js";
-import { Midi } from "./midi.js";
+import { drags } from "./gestures.js";
+import * as keyboard from "./keyboard.js";
+import * as library from "./library.js";
+import * as midi from "./midi.js";
 import { barAt, clamp, HIGHEST, LOWEST, minutes, place, SNAPS, TICKS, Clock } from "./music.js";
 import { busy, element, make, offer, say, show, showStatus, tell, told, tried } from "./page.js";
-import { Panel } from "./panel.js";
-import { Piano } from "./piano.js";
+import * as panel from "./panel.js";
 import { framed, note } from "./piece.js";
-import { Recorder } from "./recorder.js";
-import { Roll } from "./roll.js";
+import * as recorder from "./recorder.js";
+import * as roll from "./roll.js";
 import { abilities, alive } from "./server.js";
-import { Session } from "./session.js";
-import { Surprises } from "./surprise.js";
-import { Takes } from "./takes.js";
-import { Transport } from "./transport.js";
-import { Tree } from "./tree.js";
-import { Viewport } from "./viewport.js";
+import { live, piano, session, takes, transport, view } from "./studio.js";
+import * as sheet from "./sheet.js";
+import * as surprises from "./surprise.js";
+import "./tree.js";
+/** @import { Example } from "./examples.js" */
+/** @import { Span } from "./music.js" */
+/** @import { Tool } from "./session.js" */
 
-/** Seconds for which a note sounds that is touched. */
-const TOUCH = 0.35;
 /** Milliseconds between two questions whether the server is there again. */
 const RETRY = 2000;
 
-const session = new Session();
-const view = new Viewport();
-const piano = new Piano();
-const transport = new Transport(session, piano);
-const live = new Live(piano);
-const takes = new Takes(session);
-const recorder = new Recorder(session, transport, live);
-const library = new Library(session);
-const surprises = new Surprises(session);
-const midi = new Midi(live, transport);
-const typing = new Typing(live);
-const canvas = (/** @type {string} */ id) => element(id, HTMLCanvasElement);
-const roll = new Roll(session, view, {
-  grid: canvas("grid"),
-  over: canvas("over"),
-  ruler: canvas("ruler"),
-  chords: canvas("chord-lane"),
-  keys: canvas("keys"),
-  velocities: canvas("velocities"),
-  pedals: canvas("pedals"),
-});
-
-/** Sounds a note for a moment. @param {number} pitch @param {number} velocity */
-function touch(pitch, velocity) {
-  piano.wake();
-  const now = piano.context.currentTime;
-  piano.strike(pitch, velocity, now, now + TOUCH);
-}
-
-new Gestures(session, view, roll, touch);
-const keyboard = new ScreenKeyboard(element("keyboard", HTMLElement), live);
-const panel = new Panel(session, transport, (operation) => ask(panel.wish(operation)));
-const cards = new Cards(takes, {
-  listen: (number) => {
-    takes.choose(number);
-    transport.play(barAt(session.piece.metres, Math.max(0, takes.begin - 1)).begin);
-  },
-  keep: () => {
-    takes.keep();
-    roll.canvases.over.focus({ preventScroll: true });
-  },
-});
-new Tree(session);
-const answerer = new Answerer(session, transport, live, takes, (begin, bars) => {
-  takes.ask({ ...panel.wish("continue"), begin, bars, takes: 1 }, "Answer");
-});
-
-/** @param {import("./takes.js").Wish} wish */
-function ask(wish) {
-  takes.ask(wish, panel.title(wish.operation));
-  const bar = barAt(session.piece.metres, Math.max(0, takes.begin - 1));
-  if (wish.end === null) view.show(Math.min(bar.begin, transport.playing ? session.playhead : Infinity), bar.end + wish.bars * (bar.end - bar.begin));
-}
-
 takes.started.on(() => {
-  if (answerer.on || !panel.hear) return;
-  if (!transport.playing) transport.play(barAt(session.piece.metres, Math.max(0, takes.begin - 1)).begin);
+  if (answerer.on || !panel.hear()) return;
+  if (!transport.playing) listen(takes.chosen);
 });
 takes.ended.on(() => {
   panel.nextSeed();
@@ -136,6 +79,9 @@ function fit() {
   view.fit(0, Math.max(session.end, 4 * 4 * TICKS), low, high);
 }
 
+/** @param {number} factor */
+const zoom = (factor) => (sheet.on ? sheet.zoom(factor) : view.zoomTime(factor, view.width / 2));
+
 function theme() {
   const root = document.documentElement;
   root.dataset.theme = root.dataset.theme === "dark" ? "light" : "dark";
@@ -144,13 +90,7 @@ function theme() {
   drawExamples();
 }
 
-function toggleKeyboard() {
-  const place = element("keyboard", HTMLElement);
-  place.hidden = !place.hidden;
-  if (!place.hidden) keyboard.centre();
-}
-
-const tool = (/** @type {import("./session.js").Tool} */ name, /** @type {string} */ title, /** @type {string} */ key) => ({
+const tool = (/** @type {Tool} */ name, /** @type {string} */ title, /** @type {string} */ key) => ({
   id: `tool-${name}`,
   title,
   group: "Tools",
@@ -161,7 +101,7 @@ const tool = (/** @type {import("./session.js").Tool} */ name, /** @type {string
 
 const commands = new Commands([
   { id: "play", title: "Play, or stop", group: "Playing", keys: ["Space"], run: togglePlay, pressed: () => transport.playing },
-  { id: "record", title: "Record what you play", group: "Playing", keys: ["r"], run: () => (recorder.recording ? transport.stop() : recorder.begin()), pressed: () => recorder.recording },
+  { id: "record", title: "Record what you play", group: "Playing", keys: ["r"], run: () => (recorder.recording() ? transport.stop() : recorder.begin()), pressed: recorder.recording },
   { id: "rewind", title: "To the beginning", group: "Playing", keys: ["Home"], run: () => jump(session.loop?.[0] ?? 0) },
   { id: "end", title: "To the end", group: "Playing", keys: ["End"], run: () => jump(session.end) },
   { id: "bar-back", title: "A bar back", group: "Playing", keys: ["PageUp"], run: () => jump(barAt(session.piece.metres, Math.max(0, session.playhead - 1)).begin) },
@@ -174,34 +114,35 @@ const commands = new Commands([
     group: "Write together",
     keys: [key],
     refusal: () => panel.refusal(id),
-    run: () => ask(panel.wish(id)),
+    run: () => panel.ask(id),
   })),
   { id: "answer", title: "Answer me", group: "Write together", keys: ["a"], refusal: () => panel.inability("continue"), run: () => (answerer.on ? answerer.stop() : answerer.begin()), pressed: () => answerer.on },
-  ...[1, 2, 3, 4].map((n) => ({ id: `take-${n}`, title: `Listen to take ${n}`, group: "Write together", keys: [String(n)], refusal: () => (takes.takes.length >= n ? "" : "There is no such take."), run: () => cards.actions.listen(n - 1) })),
-  { id: "keep", title: "Keep the take", group: "Write together", keys: ["k"], refusal: () => (takes.any ? "" : "There is no take to keep."), run: () => cards.actions.keep() },
+  ...[1, 2, 3, 4].map((n) => ({ id: `take-${n}`, title: `Listen to take ${n}`, group: "Write together", keys: [String(n)], refusal: () => (takes.takes.length >= n ? "" : "There is no such take."), run: () => listen(n - 1) })),
+  { id: "keep", title: "Keep the take", group: "Write together", keys: ["k"], refusal: () => (takes.any ? "" : "There is no take to keep."), run: keep },
   { id: "stop-composing", title: "Stop composing, or discard the takes", group: "Write together", keys: ["Shift+Escape"], run: () => (takes.running ? takes.cancel() : takes.discard()) },
   { id: "undo", title: "Undo", group: "History", keys: ["Mod+z"], refusal: () => (session.history.undoable ? "" : "Nothing to undo."), run: () => session.undo() },
   { id: "redo", title: "Do again", group: "History", keys: ["Mod+Shift+z", "Mod+y"], refusal: () => (session.history.redoable ? "" : "Nothing to do again."), run: () => session.redo() },
-  ...new Edits(session, roll, touch).commands,
+  ...edits,
   tool("draw", "Draw notes", "d"),
   tool("select", "Select notes", "v"),
   tool("split", "Split notes", "x"),
   tool("erase", "Erase notes", "e"),
-  { id: "zoom-in", title: "Zoom in", group: "View", keys: ["+", "="], run: () => view.zoomTime(1.25, view.width / 2) },
-  { id: "zoom-out", title: "Zoom out", group: "View", keys: ["-"], run: () => view.zoomTime(0.8, view.width / 2) },
+  { id: "zoom-in", title: "Zoom in", group: "View", keys: ["+", "="], run: () => zoom(1.25) },
+  { id: "zoom-out", title: "Zoom out", group: "View", keys: ["-"], run: () => zoom(0.8) },
   { id: "zoom-taller", title: "Taller rows", group: "View", keys: ["Alt++", "Alt+="], run: () => view.zoomPitch(1.2, view.height / 2) },
   { id: "zoom-flatter", title: "Flatter rows", group: "View", keys: ["Alt+-"], run: () => view.zoomPitch(0.83, view.height / 2) },
   { id: "zoom-fit", title: "Show everything", group: "View", keys: ["f"], run: fit },
-  { id: "keyboard", title: "Keyboard on the page", group: "Playing", keys: ["b"], run: toggleKeyboard, pressed: () => !element("keyboard", HTMLElement).hidden },
-  { id: "typing", title: "Type to play: A is C, W the black key above; Z and X change the octave", group: "Playing", keys: ["t"], run: () => typing.set(!typing.on), pressed: () => typing.on },
+  { id: "keyboard", title: "Keyboard on the page", group: "Playing", keys: ["b"], run: keyboard.toggle, pressed: keyboard.shown },
+  { id: "typing", title: "Type to play: A is C, W the black key above; Z and X change the octave", group: "Playing", keys: ["t"], run: () => keyboard.setTyping(!keyboard.typing), pressed: () => keyboard.typing },
   { id: "midi", title: "MIDI keyboards and instruments", group: "Playing", keys: ["i"], run: () => midi.open(dialogs.midi) },
   { id: "open", title: "Open a MIDI file", group: "Files", keys: ["Mod+o"], run: () => picker.click() },
-  { id: "export-midi", title: "Export as a MIDI file", group: "Files", keys: ["Mod+s"], run: () => exportPiece(session, "midi") },
-  { id: "export-wav", title: "Export as sound (WAV)", group: "Files", keys: ["Mod+Shift+s"], run: () => exportPiece(session, "wav") },
-  { id: "export-musicxml", title: "Export as sheet music (MusicXML)", group: "Files", keys: [], run: () => exportPiece(session, "musicxml") },
-  { id: "export-svg", title: "Export as engraved sheet music (SVG)", group: "Files", keys: [], run: () => exportPiece(session, "svg") },
+  { id: "export-midi", title: "Export as a MIDI file", group: "Files", keys: ["Mod+s"], run: () => exportPiece("midi") },
+  { id: "export-wav", title: "Export as sound (WAV)", group: "Files", keys: ["Mod+Shift+s"], run: () => exportPiece("wav") },
+  { id: "export-musicxml", title: "Export as sheet music (MusicXML)", group: "Files", keys: [], refusal: panel.noSheet, run: () => exportPiece("musicxml") },
+  { id: "export-svg", title: "Export as engraved sheet music (SVG)", group: "Files", keys: [], refusal: panel.noSheet, run: () => exportPiece("svg") },
   { id: "pieces", title: "Pieces", group: "Files", keys: ["p"], run: () => library.shelf(dialogs.pieces) },
-  { id: "surprise", title: "Colour notes by how unexpected they are", group: "View", keys: ["h"], run: () => surprises.toggle(), pressed: () => surprises.on },
+  { id: "sheet", title: "Sheet music", group: "View", keys: ["g"], refusal: panel.noSheet, run: sheet.toggle, pressed: () => sheet.on },
+  { id: "surprise", title: "Colour notes by how unexpected they are", group: "View", keys: ["h"], run: surprises.toggle, pressed: () => surprises.on },
   { id: "theme", title: "Light or dark", group: "View", keys: ["n"], run: theme },
   { id: "panel", title: "Write together", group: "View", keys: ["w"], run: () => document.body.classList.toggle("together"), pressed: () => document.body.classList.contains("together") },
   { id: "help", title: "All keys", group: "View", keys: ["?"], run: showKeys },
@@ -224,10 +165,10 @@ function showKeys() {
 window.addEventListener("keydown", (event) => {
   if (document.body.inert) return; // what was kept is still being read, and would replace what is written now
   const inText = event.target instanceof HTMLInputElement || event.target instanceof HTMLSelectElement;
-  if (!inText && !document.querySelector("dialog[open]") && typing.down(event)) return event.preventDefault();
+  if (!inText && !document.querySelector("dialog[open]") && keyboard.letterDown(event)) return event.preventDefault();
   commands.key(event);
 });
-window.addEventListener("keyup", (event) => typing.up(event));
+window.addEventListener("keyup", keyboard.letterUp);
 
 for (const signal of [session.pieceChanged, session.selectionChanged, session.settingsChanged, transport.changed, recorder.changed, takes.changed, answerer.changed]) {
   signal.on(() => commands.refresh());
@@ -277,7 +218,7 @@ answerer.changed.on(() => {
   element("answer", HTMLElement).textContent = answerer.on ? "Stop answering" : "Answer me";
 });
 midi.changed.on(() => {
-  element("midi-told", HTMLElement).textContent = midi.inputs.join(", ");
+  element("midi-told", HTMLElement).textContent = midi.inputs();
 });
 
 tempo.onchange = () => {
@@ -328,11 +269,12 @@ drags(roll.canvases.keys, { begin: slide, move: slide, end: () => live.up(held) 
 
 // --- Beginnings ------------------------------------------------------------------------------------------------
 
-/** @param {import("./examples.js").Example} example */
-function notesOf(example) {
-  const sixteenth = TICKS / 4;
-  return example.notes.map(([pitch, start, length, velocity]) => note(pitch, start * sixteenth, (start + length) * sixteenth, velocity));
-}
+/** Ticks of the unit that examples are written in. */
+const SIXTEENTH = TICKS / 4;
+
+/** @param {Example} example */
+const notesOf = ({ notes }) =>
+  notes.map(([pitch, start, length, velocity]) => note(pitch, start * SIXTEENTH, (start + length) * SIXTEENTH, velocity));
 
 function drawExamples() {
   element("examples", HTMLElement).replaceChildren(
@@ -346,16 +288,13 @@ function drawExamples() {
   );
 }
 
-/** @param {import("./examples.js").Example} example */
+/** @param {Example} example */
 function begin(example) {
-  const sixteenth = TICKS / 4;
-  const frame = {
-    tempos: [/** @type {const} */ ([0, example.qpm])],
-    metres: [/** @type {const} */ ([0, ...example.metre])],
-    pedal: example.pedal.map(([from, until]) => /** @type {const} */ ([from * sixteenth, until * sixteenth])),
-  };
-  session.set({ name: example.name });
-  session.commit(example.name, { ...framed(session.piece, frame), added: notesOf(example) });
+  const { name, qpm, metre } = example;
+  /** @type {Span[]} */
+  const pedal = example.pedal.map(([from, until]) => [from * SIXTEENTH, until * SIXTEENTH]);
+  session.set({ name });
+  session.commit(name, { ...framed(session.piece, { tempos: [[0, qpm]], metres: [[0, ...metre]], pedal }), added: notesOf(example) });
   fit();
   transport.play(0);
 }
@@ -363,7 +302,7 @@ function begin(example) {
 element("from-nothing", HTMLButtonElement).onclick = () => {
   const refusal = panel.refusal("compose");
   if (refusal) tell(refusal);
-  else ask(panel.wish("compose"));
+  else panel.ask("compose");
 };
 
 /** @param {File | undefined} file */
@@ -398,7 +337,7 @@ window.addEventListener("pointerdown", (event) => {
   const menu = element("export", HTMLDetailsElement);
   if (event.target instanceof Node && !menu.contains(event.target)) menu.open = false;
 });
-dragsOut(element("export", HTMLDetailsElement), /** @type {HTMLElement} */ (document.querySelector("[data-command=export-midi]")), session);
+dragsOut(element("export", HTMLDetailsElement), /** @type {HTMLElement} */ (document.querySelector("[data-command=export-midi]")));
 
 // --- The server ------------------------------------------------------------------------------------------------
 
@@ -420,7 +359,7 @@ async function watch() {
 /** Asks what the server can do, and for its piano. */
 async function greet() {
   try {
-    panel.offer(await abilities());
+    panel.know(await abilities());
     commands.refresh();
     if (!piano.ready) await busy("Tuning the piano …", piano.load());
   } catch (error) {

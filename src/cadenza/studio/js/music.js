@@ -73,12 +73,8 @@ export class Clock {
   }
 }
 
-/**
- * The bar that a tick lies in.
- * @param {readonly Metre[]} metres
- * @param {number} tick
- * @returns {{number: number, begin: number, end: number, beat: number}} number from 1; beat in ticks
- */
+/** The bar that a tick lies in. @param {readonly Metre[]} metres @param {number} tick
+ * @returns {{number: number, begin: number, end: number, beat: number}} number from 1; beat in ticks */
 export function barAt(metres, tick) {
   const sorted = sortedMetres(metres);
   let number = 1;
@@ -103,10 +99,7 @@ function sortedMetres(metres) {
   return sorted.length && sorted[0][0] === 0 ? sorted : [[0, 4, 4], ...sorted];
 }
 
-/**
- * The bars that touch a stretch.
- * @param {readonly Metre[]} metres @param {number} from @param {number} until
- */
+/** The bars that touch a stretch. @param {readonly Metre[]} metres @param {number} from @param {number} until */
 export function* bars(metres, from, until) {
   for (let bar = barAt(metres, Math.max(0, from)); ; bar = barAt(metres, bar.end)) {
     yield bar;
@@ -114,10 +107,7 @@ export function* bars(metres, from, until) {
   }
 }
 
-/**
- * Where a tick is, as musicians say it: bar and beat.
- * @param {readonly Metre[]} metres @param {number} tick
- */
+/** Where a tick is, as musicians say it: bar and beat. @param {readonly Metre[]} metres @param {number} tick */
 export function place(metres, tick) {
   const bar = barAt(metres, Math.max(0, tick));
   return { bar: bar.number, beat: Math.floor((tick - bar.begin) / bar.beat) + 1 };
@@ -129,10 +119,8 @@ export function minutes(seconds) {
   return `${Math.floor(tenths / 600)}:${String(Math.floor(tenths / 10) % 60).padStart(2, "0")}.${tenths % 10}`;
 }
 
-/**
- * When the damper falls on a key that goes up at a tick: a pedal that is down by then holds it.
- * @param {readonly Span[]} pedal @param {number} end
- */
+/** When the damper falls on a key that goes up at a tick: a pedal that is down by then holds it.
+ * @param {readonly Span[]} pedal @param {number} end */
 export function damped(pedal, end) {
   const held = pedal.find(([from, until]) => from < end && end <= until);
   return held ? held[1] : end;

@@ -7,11 +7,9 @@ export function element(id, kind) {
   return found;
 }
 
-/**
- * A new element. @template {keyof HTMLElementTagNameMap} K
- * @param {K} tag @param {Record<string, string>} [attributes] @param {(Node | string)[]} children
- * @returns {HTMLElementTagNameMap[K]}
- */
+/** A new element. @template {keyof HTMLElementTagNameMap} K @param {K} tag
+ * @param {Record<string, string>} [attributes] @param {(Node | string)[]} children
+ * @returns {HTMLElementTagNameMap[K]} */
 export function make(tag, attributes = {}, ...children) {
   const made = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
@@ -30,10 +28,8 @@ export function offer(select, options, chosen) {
 const STAY = 4000;
 const STAY_A_LETTER = 70;
 
-/**
- * Tells the user something. @param {string} text
- * @param {{title: string, run: () => void}} [action] what can be done about it
- */
+/** Tells the user something. @param {string} text
+ * @param {{title: string, run: () => void}} [action] what can be done about it */
 export function tell(text, action) {
   const box = make("div", { class: "message" }, make("p", {}, text));
   const close = () => box.remove();
@@ -77,6 +73,15 @@ export const say = (text) => {
   element("say", HTMLElement).textContent = text;
 };
 
+/** What does something a while after it was last asked to. @param {() => void} act @param {number} pause milliseconds */
+export function later(act, pause) {
+  let timer = 0;
+  return () => {
+    clearTimeout(timer);
+    timer = setTimeout(act, pause);
+  };
+}
+
 /** What something gives, or nothing where the browser forbids it. @template T @param {() => T} act */
 export function tried(act) {
   try {
@@ -89,9 +94,7 @@ export function tried(act) {
 /** What went wrong, in words. @param {unknown} error */
 export const told = (error) => (error instanceof Error ? error.message : String(error));
 
-/**
- * Fills a dialog and shows it. @param {HTMLDialogElement} dialog @param {string} title @param {Node[]} content
- */
+/** Fills a dialog and shows it. @param {HTMLDialogElement} dialog @param {string} title @param {Node[]} content */
 export function show(dialog, title, ...content) {
   const close = make("button", { class: "quiet" }, "Close");
   close.onclick = () => dialog.close();

@@ -85,10 +85,8 @@ export class Piano {
     return this.#samples.size > 0;
   }
 
-  /**
-   * Strikes a key. @param {number} pitch @param {number} velocity @param {number} when time of the context
-   * @param {number} [release] when the damper falls; left out: when `damp` is called
-   */
+  /** Strikes a key. @param {number} pitch @param {number} velocity @param {number} when time of the context
+   * @param {number} [release] when the damper falls; left out: when `damp` is called */
   strike(pitch, velocity, when, release) {
     const nearest = this.#nearest(pitch);
     if (nearest === undefined) return;

@@ -1,11 +1,7 @@
 // The piece as a value, and edits of it as changes that can be undone.
 
 import { clamp, HIGHEST, LOWEST } from "./music.js";
-
-/** @typedef {import("./music.js").Note} Note */
-/** @typedef {import("./music.js").Span} Span */
-/** @typedef {import("./music.js").Tempo} Tempo */
-/** @typedef {import("./music.js").Metre} Metre */
+/** @import { Metre, Note, Span, Tempo } from "./music.js" */
 
 /**
  * What of a piece is not notes.
@@ -25,11 +21,8 @@ export const EMPTY = { notes: [], longest: 0, pedal: [], tempos: [[0, 100]], met
 
 let lastId = 0;
 
-/**
- * A note with a number of its own.
- * @param {number} pitch @param {number} start @param {number} end @param {number} velocity @param {0 | 1} [by]
- * @returns {Note}
- */
+/** A note with a number of its own. @param {number} pitch @param {number} start @param {number} end
+ * @param {number} velocity @param {0 | 1} [by] @returns {Note} */
 export const note = (pitch, start, end, velocity, by = 0) => ({ id: ++lastId, pitch, start, end, velocity, by });
 
 /** Sees to it that new notes get other numbers than one that was read. @param {number} id */
@@ -96,11 +89,8 @@ export function lengthOf({ notes }) {
   return length;
 }
 
-/**
- * The notes that sound within a stretch.
- * @param {Piece} piece @param {number} from @param {number} until
- * @returns {readonly Note[]}
- */
+/** The notes that sound within a stretch. @param {Piece} piece @param {number} from @param {number} until
+ * @returns {readonly Note[]} */
 export function sounding(piece, from, until) {
   const { notes } = piece;
   return notes.slice(firstFrom(notes, from - piece.longest), firstFrom(notes, until)).filter((n) => n.end > from);
@@ -120,16 +110,12 @@ export function firstFrom(notes, tick) {
 
 // --- Edits: each takes notes and makes a change of them ------------------------------------------------------
 
-/**
- * @param {readonly Note[]} notes @param {(note: Note) => Partial<Note>} how
- * @returns {Change} under the same numbers
- */
+/** @param {readonly Note[]} notes @param {(note: Note) => Partial<Note>} how
+ * @returns {Change} under the same numbers */
 export const altered = (notes, how) => ({ removed: notes, added: notes.map((n) => ({ ...n, ...how(n) })) });
 
-/**
- * Notes moved together, as far as the keys and the beginning let them.
- * @param {readonly Note[]} notes @param {number} ticks @param {number} semitones
- */
+/** Notes moved together, as far as the keys and the beginning let them. @param {readonly Note[]} notes
+ * @param {number} ticks @param {number} semitones */
 export function moved(notes, ticks, semitones) {
   const first = notes.reduce((least, n) => Math.min(least, n.start), Infinity);
   const low = notes.reduce((least, n) => Math.min(least, n.pitch), HIGHEST);
@@ -139,17 +125,12 @@ export function moved(notes, ticks, semitones) {
   return altered(notes, (n) => ({ start: n.start + by, end: n.end + by, pitch: n.pitch + up }));
 }
 
-/**
- * Ends moved, each note at least `least` ticks long or as long as it was.
- * @param {readonly Note[]} notes @param {number} ticks @param {number} least
- */
+/** Ends moved, each note at least `least` ticks long or as long as it was. @param {readonly Note[]} notes
+ * @param {number} ticks @param {number} least */
 export const lengthened = (notes, ticks, least) =>
   altered(notes, (n) => ({ end: Math.max(n.end + ticks, Math.min(n.end, n.start + least)) }));
 
-/**
- * Beginnings moved, the ends staying.
- * @param {readonly Note[]} notes @param {number} ticks @param {number} least
- */
+/** Beginnings moved, the ends staying. @param {readonly Note[]} notes @param {number} ticks @param {number} least */
 export const begunEarlier = (notes, ticks, least) =>
   altered(notes, (n) => ({ start: clamp(n.start + ticks, 0, Math.max(n.start, n.end - least)) }));
 
@@ -174,19 +155,14 @@ export function split(notes, tick) {
   };
 }
 
-/**
- * Copies of notes, moved.
- * @param {readonly Note[]} notes @param {number} ticks @returns {Change}
- */
+/** Copies of notes, moved. @param {readonly Note[]} notes @param {number} ticks @returns {Change} */
 export const copied = (notes, ticks) => ({
   removed: [],
   added: notes.map((n) => note(n.pitch, n.start + ticks, n.end + ticks, n.velocity, n.by)),
 });
 
-/**
- * A change that also cuts or takes away notes of a pitch on which new ones fall.
- * @param {Piece} piece @param {Change} change @returns {Change}
- */
+/** A change that also cuts or takes away notes of a pitch on which new ones fall. @param {Piece} piece
+ * @param {Change} change @returns {Change} */
 export function fitted(piece, change) {
   const own = new Set([...change.removed, ...change.added].map((n) => n.id));
   const removed = [...change.removed];

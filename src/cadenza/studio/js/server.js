@@ -3,7 +3,7 @@
 /**
  * @typedef {{name: string, title: string, hint: string, needs: string, edits: boolean}} Operation
  * @typedef {{name: string, kind: string, paper: string, styles: string[], refusals: Record<string, string>}} Model
- * @typedef {{operations: Operation[], models: Model[], most_bars: number, most_takes: number}} Abilities
+ * @typedef {{operations: Operation[], models: Model[], most_bars: number, most_takes: number, no_sheet: string}} Abilities
  * @typedef {[pitch: number, start: number, end: number, velocity: number]} Row
  * @typedef {{notes: Row[], pedal: [number, number][], tempos: [number, number][], metres: [number, number, number][]}} Wire
  * @typedef {{take: number, notes: Row[], removed: Row[], pedal: [number, number][], begin: number, model: string, style: string | null,
@@ -29,7 +29,7 @@ async function ask(path, how) {
 }
 
 /** @param {string} text @returns {string} with a capital, but for the name of a file, and a full stop */
-const sentence = (text) =>
+export const sentence = (text) =>
   (/^[^ ]+\.\w+: /.test(text) ? text : text.charAt(0).toUpperCase() + text.slice(1)) + (/[.!?]$/.test(text) ? "" : ".");
 
 /** @param {unknown} body @returns {RequestInit} */
@@ -58,6 +58,14 @@ export const read = async (file) =>
 /** How unexpected each note of a piece is. @param {unknown} piece
  * @returns {Promise<{notes: [pitch: number, start: number, nats: number][]}>} */
 export const surprise = async (piece) => await (await ask("/api/surprise", json({ piece }))).json();
+
+/**
+ * Bars of a piece as an SVG document, and where they stand: `lines` are the ticks at which all its bars begin, and at
+ * which the last one ends; `first` and `bars` which bars these are; `length` how many they are in any but the last.
+ * @typedef {{svg: string, lines: number[], first: number, bars: number, length: number}} Engraved
+ */
+/** @param {{piece: unknown, tick: number, width: number, scale: number}} wanted @returns {Promise<Engraved>} */
+export const engraved = async (wanted) => await (await ask("/api/sheet", json(wanted))).json();
 
 /** @typedef {"midi" | "wav" | "musicxml" | "svg"} Kind */
 /** @param {Kind} kind @param {unknown} piece @returns {Promise<Blob>} */

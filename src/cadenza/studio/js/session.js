@@ -3,10 +3,9 @@
 import { History } from "./history.js";
 import { lengthOf, sounding } from "./piece.js";
 import { Signal } from "./signal.js";
+/** @import { Note, Span } from "./music.js" */
+/** @import { Change } from "./piece.js" */
 
-/** @typedef {import("./music.js").Note} Note */
-/** @typedef {import("./music.js").Span} Span */
-/** @typedef {import("./piece.js").Change} Change */
 /** @typedef {"draw" | "select" | "split" | "erase"} Tool */
 
 export class Session {
@@ -52,10 +51,8 @@ export class Session {
     return this.history.piece;
   }
 
-  /**
-   * Makes a change, as something that can be undone.
-   * @param {string} label @param {Change} change @param {{take?: boolean, stay?: boolean}} [how]
-   */
+  /** Makes a change, as something that can be undone. @param {string} label @param {Change} change
+   * @param {{take?: boolean, stay?: boolean}} [how] */
   commit(label, change, how) {
     if (!change.removed.length && !change.added.length && !change.after) return;
     this.history.add(label, change, how);

@@ -1,9 +1,11 @@
 // Keeps the work in the browser as it is done: every step of the history a record, so that nothing is written twice.
 
-/** @typedef {import("./history.js").Node} Node */
+/** @import { Node } from "./history.js" */
+/** @import { Span } from "./music.js" */
+
 /**
  * What is kept of a piece beside its history.
- * @typedef {{id: string, name: string, current: number, playhead: number, loop: import("./music.js").Span | null,
+ * @typedef {{id: string, name: string, current: number, playhead: number, loop: Span | null,
  *   saved: number}} Header
  */
 
@@ -55,10 +57,8 @@ export class Store {
   }
 }
 
-/**
- * Takes a piece for this tab, for as long as it is open. @param {string} piece
- * @returns {Promise<(() => void) | null>} what gives it back; null where another tab has it
- */
+/** Takes a piece for this tab, for as long as it is open. @param {string} piece
+ * @returns {Promise<(() => void) | null>} what gives it back; null where another tab has it */
 export async function claim(piece) {
   // Browsers have no locks for pages that come from another machine without encryption.
   if (!navigator.locks) return () => {};

@@ -3,9 +3,10 @@
 import { firstFrom, fitted, framed, note, toWire } from "./piece.js";
 import { Job } from "./server.js";
 import { Signal } from "./signal.js";
-
-/** @typedef {import("./music.js").Note} Note */
-/** @typedef {import("./music.js").Span} Span */
+/** @import { Note, Span } from "./music.js" */
+/** @import { Change } from "./piece.js" */
+/** @import { Drawn, Row } from "./server.js" */
+/** @import { Session } from "./session.js" */
 
 /**
  * @typedef {{notes: Map<string, Note>, removed: Set<string>, pedal: readonly Span[], done: boolean,
@@ -21,7 +22,7 @@ import { Signal } from "./signal.js";
  *   most_notes: number | null, hand_span: number | null}} Wish
  */
 
-/** @param {import("./server.js").Row} row @returns {string} onset and pitch, of which there is one note */
+/** @param {Row} row @returns {string} onset and pitch, of which there is one note */
 const at = ([pitch, start]) => `${start} ${pitch}`;
 
 const NOTHING = "Nothing came: to the composer the music is over here. Ask again, and it draws anew.";
@@ -29,7 +30,7 @@ const NOTHING = "Nothing came: to the composer the music is over here. Ask again
 /** @param {Note} n */
 const placeOf = (n) => at([n.pitch, n.start, n.end, n.velocity]);
 
-/** The composer's note. @param {import("./server.js").Row} row */
+/** The composer's note. @param {Row} row */
 const composed = ([pitch, start, end, velocity]) => note(pitch, start, end, velocity, 1);
 
 export class Takes {
@@ -60,7 +61,7 @@ export class Takes {
   #asked = 0;
   #drawing = false;
 
-  /** @param {import("./session.js").Session} session */
+  /** @param {Session} session */
   constructor(session) {
     this.session = session;
     session.leaving.on(() => this.discard());
@@ -155,7 +156,7 @@ export class Takes {
   }
 
   /** What keeping a take would do: its notes stand in place of those that began from there on.
-   * @param {Take} take @returns {import("./piece.js").Change} */
+   * @param {Take} take @returns {Change} */
   #changeOf(take) {
     const { piece } = this.session;
     const added = [...take.notes.values()];
@@ -181,7 +182,7 @@ export class Takes {
     return notes.slice(firstFrom(notes, this.begin), firstFrom(notes, end));
   }
 
-  /** @param {number} number @param {import("./server.js").Row[]} rows */
+  /** @param {number} number @param {Row[]} rows */
   #came(number, rows) {
     const take = this.takes[number];
     if (!take || !rows.length) return;
@@ -194,7 +195,7 @@ export class Takes {
     this.#later();
   }
 
-  /** @param {import("./server.js").Drawn} drawn */
+  /** @param {Drawn} drawn */
   #finished(drawn) {
     const take = this.takes[drawn.take];
     if (!take) return;

@@ -2,6 +2,8 @@
 
 import { barAt, Clock, damped } from "./music.js";
 import { Signal } from "./signal.js";
+/** @import { Piano } from "./piano.js" */
+/** @import { Session } from "./session.js" */
 
 /** Seconds that are scheduled ahead. */
 const AHEAD = 0.15;
@@ -35,7 +37,7 @@ export class Transport {
   /** @type {{time: number, pitch: number, on: boolean}[]} */
   #coming = [];
 
-  /** @param {import("./session.js").Session} session @param {import("./piano.js").Piano} piano */
+  /** @param {Session} session @param {Piano} piano */
   constructor(session, piano) {
     this.session = session;
     this.piano = piano;
