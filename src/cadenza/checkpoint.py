@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import reprlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, get_args, get_origin, get_type_hints
@@ -209,4 +209,38 @@ def quantise(folder: Path, target: Path) -> Checkpoint:
         raise CadenzaError(f"{target}: not written: there is something of that name")
     check_writable(target)
     save_checkpoint(target, replace(checkpoint, bits=8), {**groups, PARAMETERS: small})
+    return load_checkpoint(target)
+
+
+# --- Averages -----------------------------------------------------------------------------------------------
+
+
+def average(folders: Sequence[Path], target: Path) -> Checkpoint:
+    """Writes the mean of the weights of several stages of one training, as the last of them; to play from.
+
+    The mean of weights that lie in one basin is mostly better than each (Wortsman et al., "Model soups",
+    2022). What earlier stages lacked is the mean of the others. Raises CadenzaError for fewer than two, for
+    models of different kinds or shapes, and where there is something at the target.
+    """
+    if len(folders) < 2:
+        raise CadenzaError("name two checkpoints or more: a mean of one is itself")
+    if target.exists():
+        raise CadenzaError(f"{target}: not written: there is something of that name")
+    read = [load_checkpoint(folder) for folder in folders]
+    weights = [load_tensors(folder, found) for folder, found in zip(folders, read, strict=True)]
+    last, every = read[-1], weights[-1]
+    for folder, found, tensors in zip(folders, read, weights, strict=True):
+        alike = found.model == last.model and all(
+            name in every and tensor.shape == every[name].shape for name, tensor in tensors.items()
+        )
+        if not alike:
+            raise CadenzaError(
+                f"{folder} and {folders[-1]} are no stages of one training: their weights differ"
+            )
+    mean = {
+        name: np.mean([t[name] for t in weights if name in t], axis=0, dtype=np.float64).astype(tensor.dtype)
+        for name, tensor in every.items()
+    }
+    check_writable(target)
+    save_checkpoint(target, last, {PARAMETERS: mean})
     return load_checkpoint(target)

@@ -207,6 +207,26 @@ def quantise(
 
 
 @app.command()
+def average(
+    stages: Annotated[
+        list[str], typer.Argument(metavar="STAGES...", help="Checkpoint folders of one training, in order.")
+    ],
+    *,
+    out_folder: Annotated[Path, typer.Option("-o", "--out", help="Folder to write, which is not there yet.")],
+) -> None:
+    """Average the weights of several stages of a training, which is mostly better than each of them.
+
+    [bold]cadenza average runs/first/best runs/second/best -o runs/mean[/bold]
+    """
+    from cadenza.checkpoint import average as write
+    from cadenza.players import find_model
+
+    saved = write([find_model(name) for name in stages], out_folder)
+    text = f"{out_folder}: the mean of {len(stages)} checkpoints ({saved.model})"
+    out.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+@app.command()
 def models(as_json: AsJson = False) -> None:
     """List the models that ship with Cadenza: paper, size, training data, likelihood.
 

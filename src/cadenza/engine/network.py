@@ -39,6 +39,7 @@ from cadenza.representation.edits import (
     AFTER,
     BEGINS,
     DRAWN,
+    SEAMS,
     SOUNDS,
     STOP,
     Elements,
@@ -53,6 +54,10 @@ from cadenza.sequence import FREE, Choose, ChooseTogether, JointModel, Places, S
 
 Steps = NDArray[np.integer] | int
 """Of several notes (notes,), or of one."""
+
+RESOLVE: Final = np.float32(3)
+"""How many times as strongly as it was learnt the end of a piece is told to what is drawn: most pieces end in
+some way, and few in any one, so the mean of all says little (the log has what came of 1, 2 and 3)."""
 
 CHUNK: Final = 256
 """Notes scored in one pass."""
@@ -186,6 +191,11 @@ class NumpyComposer(JointModel[ComposerState, JointState]):
         self._begins, self._sounds = table("heads.begins"), table("heads.sounds")
         self._seam, self._seam_there = table("heads.seam"), table("heads.seam_there")
         self._joins = table("heads.joins")
+        # Where drawn notes are near the end of the piece, that is told more strongly than it was learnt.
+        ends = np.arange(SEAMS)[:, None] >= FIELDS[0].size
+        self._seam_drawn, self._seam_there_drawn = (
+            np.where(ends, RESOLVE * t, t) for t in (self._seam, self._seam_there)
+        )
 
     # --- The trunk ------------------------------------------------------------------------------------------
 
@@ -405,7 +415,7 @@ class NumpyComposer(JointModel[ComposerState, JointState]):
     def _before(self, state: ComposerState, onsets: NDArray[np.integer]) -> Array:
         """What is known after onsets of what lies ahead: fixed notes, and the seam; (onsets, width)."""
         seams = state.seam.ahead(onsets, self.look_ahead)
-        ahead = self._ahead[state.fixed.ahead(onsets, self.look_ahead)] + self._seam[seams]
+        ahead = self._ahead[state.fixed.ahead(onsets, self.look_ahead)] + self._seam_drawn[seams]
         if state.seam.keys.any():
             ahead[seams > 0] += self._joins[state.seam.keys].sum(0)
         return ahead
@@ -419,7 +429,7 @@ class NumpyComposer(JointModel[ComposerState, JointState]):
             keys = state.fixed.beside(np.array([onset]))[0]
             there = there + self._begins[keys == BEGINS].sum(0) + self._sounds[keys == SOUNDS].sum(0)
         if state.seam.stop is not None:
-            there = there + self._seam_there[state.seam.ahead(np.array([onset]), self.look_ahead)[0]]
+            there = there + self._seam_there_drawn[state.seam.ahead(np.array([onset]), self.look_ahead)[0]]
         return there
 
     def _take(self, state: ComposerState, row: list[int], place: tuple[int, int]) -> None:
