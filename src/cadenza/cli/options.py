@@ -70,7 +70,7 @@ class Composing:
     seed: Seed = 1
     takes: Takes = 1
     temperature: Temperature = 1.0
-    top_p: TopP = 0.92
+    top_p: TopP = 0.93
     top_k: TopK = 0
     repetition_penalty: Penalty = 1.0
     greedy: Greedy = 0.0

@@ -17,7 +17,7 @@ class Sampling:
 
     temperature: float = 1.0
     """Divides the logits; 0 always takes the likeliest, below 1 is cautious, above 1 wild. 0 to 5."""
-    top_p: float = 0.92
+    top_p: float = 0.93
     """Only the likeliest symbols that together hold this probability are drawn. Above 0, to 1; 1 for all."""
     top_k: int = 0
     """Only so many of the likeliest symbols are drawn; 0 for all."""
