@@ -25,7 +25,7 @@ help:
 	@echo 'make studio    open the studio in the browser: a piano roll that writes with you'
 	@echo 'make compose   sixteen bars: out/cadenza.mid, out/cadenza.wav and out/cadenza.png'
 	@echo 'make test      everything that is checked: lint, types, a fresh install that composes, the tests'
-	@echo 'make lint      ruff, pyright, and the types of the studio where npm is there'
+	@echo 'make lint      ruff, pyright, and the types of the pages where npm is there'
 	@echo 'make format    let ruff mend and lay out the code'
 	@echo 'make unit      the tests alone; ARGS="tests/test_midi.py -k pedal" picks some'
 	@echo 'make setup     the environment for working on Cadenza, in $(TEST)'
@@ -68,7 +68,7 @@ lint: $(TEST)/.installed
 	$(TEST)/bin/pyright --pythonpath $(TEST)/bin/python
 	@if command -v npm > /dev/null; then \
 	    npm exec --yes --prefer-offline --package=$(TYPESCRIPT) -- tsc --project tsconfig.json; \
-	else echo 'no npm: the types of the studio are not checked'; fi
+	else echo 'no npm: the types of the pages are not checked'; fi
 
 format: $(TEST)/.installed
 	$(TEST)/bin/ruff check --fix

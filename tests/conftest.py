@@ -1,11 +1,12 @@
 """What several test files share: the settings of hypothesis, a cache of their own, folders of MIDI files, the
-studio's server.
+studio's server, listening tests and their server.
 """
 
 import http.client
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Generator, Iterator
@@ -16,9 +17,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import numpy as np
 import pytest
 from hypothesis import settings
 
+from cadenza import audio
 from cadenza.midi import write_midi
 from cadenza.score import Score
 
@@ -135,14 +138,20 @@ class Studio:
 
 
 @contextmanager
-def serving(folder: Path, *options: str, absent: str = "", **variables: str) -> Generator[Studio]:
+def serving(
+    folder: Path,
+    *options: str,
+    command: tuple[str, ...] = ("studio", "--no-browser"),
+    absent: str = "",
+    **variables: str,
+) -> Generator[Studio]:
     """A server of its own, with its cache in a folder; to it, a package may be absent."""
     if absent:
         (folder / "sitecustomize.py").write_text(f"import sys; sys.modules[{absent!r}] = None")
         paths = [str(folder), os.environ.get("PYTHONPATH")]
         variables["PYTHONPATH"] = os.pathsep.join(path for path in paths if path)
     process = subprocess.Popen(
-        [sys.executable, "-m", "cadenza", "studio", "--no-browser", "--port", "0", *options],
+        [sys.executable, "-m", "cadenza", *command, "--port", "0", *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -151,10 +160,10 @@ def serving(folder: Path, *options: str, absent: str = "", **variables: str) -> 
     with process:
         assert process.stdout is not None
         said = process.stdout.readline()
-        found = re.search(r"http://\S+", said)
+        found = re.search(r"http://[^/\s]+", said)
         assert found, said + (process.stderr.read() if process.stderr else "")
         try:
-            yield Studio(found[0].rstrip("/"), process)
+            yield Studio(found[0], process)
         finally:
             process.kill()
 
@@ -173,3 +182,90 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
     """A server for a module of tests."""
     with serving(tmp_path_factory.mktemp("studio")) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def axe(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """axe-core's script, from npm; the test is skipped where that cannot be had."""
+    folder = tmp_path_factory.getbasetemp() / "axe"
+    script = folder / "node_modules" / "axe-core" / "axe.min.js"
+    if not script.exists():
+        npm = shutil.which("npm")
+        if npm is None:
+            pytest.skip("no npm to get axe-core with")
+        folder.mkdir(exist_ok=True)
+        command = [npm, "install", "--no-audit", "--no-fund", "--prefer-offline", "--fetch-retries=1"]
+        command += ["--prefix", str(folder), "axe-core@4.14.1"]
+        if subprocess.run(command, capture_output=True, check=False).returncode:
+            pytest.skip("npm does not get axe-core")
+    return script
+
+
+# ---------------------------------------------------------------- listening tests
+
+
+@pytest.fixture(scope="session")
+def piano_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder whose cache holds a piano that is made at once: every note half a second of a sine."""
+    seconds = np.arange(audio.SAMPLE_RATE // 2) / audio.SAMPLE_RATE
+    pitches = np.array(audio.BANK_PITCHES)
+    waves = [np.sin(2 * np.pi * 440 * 2 ** ((p - 69) / 12) * seconds) * np.exp(-4 * seconds) for p in pitches]
+    whole = np.rint(np.concatenate(waves) * 30_000).astype(np.int16)
+    bank = audio.Bank(
+        pitches,
+        np.arange(len(pitches) + 1) * len(seconds),
+        np.ones(len(pitches), np.float32),
+        np.stack([whole[None], whole[None]]),
+    )
+    folder = tmp_path_factory.mktemp("piano")
+    name = f"bank-{audio._content_hash(audio.find_soundfont())}-{audio.BANK_VERSION}.npz"
+    audio._keep_bank(bank, folder / "cache" / name)
+    return folder
+
+
+RATING = """
+[[questions]]
+key = "rating"
+text = "How good is it?"
+kind = "rating"
+lowest = 1
+highest = 10
+anchors = { 1 = "noise", 10 = "novice" }
+"""
+
+MakeTest = Callable[..., Path]
+
+
+@pytest.fixture(scope="session")
+def make_test() -> MakeTest:
+    """Makes the folder of a listening test: clips of a second by each system, each of pitches of its own."""
+
+    def make(
+        folder: Path,
+        *keys: str,
+        questions: str = RATING,
+        systems: tuple[str, ...] = ("human", "model"),
+        clips: int = 2,
+    ) -> Path:
+        for number, system in enumerate(systems):
+            home = folder / "clips" / system
+            home.mkdir(parents=True)
+            for i in range(clips):
+                notes = [(48 + 7 * number + i, 0, 480, 90), (60 + 7 * number + i, 480, 960, 90)]
+                write_midi(Score.from_notes(notes), home / f"{i + 1}.mid")
+        lines = ['title = "Which music"', "clip_seconds = 1", *keys, questions]
+        (folder / "test.toml").write_text("\n".join(lines), encoding="utf-8")
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def serve_tests(piano_folder: Path) -> Serve:
+    """Serves listening tests: `with serve_tests(folder) as server`."""
+
+    def serving_tests(*folders: Path | str, **variables: str) -> AbstractContextManager[Studio]:
+        options = [str(folder) for folder in folders]
+        return serving(piano_folder, *options, command=("listen", "serve"), **variables)
+
+    return serving_tests

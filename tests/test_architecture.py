@@ -91,6 +91,14 @@ TORCH_MODULES = {
 }
 """The only modules that may import torch when they are imported themselves."""
 
+LISTEN_MODULES = {
+    "listening.database",
+    "listening.running",
+    "listening.store",
+    "server.listening",
+}
+"""The only modules that may import SQLAlchemy when they are imported themselves."""
+
 VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "misc"}
 
 
@@ -183,7 +191,8 @@ def requirements(extra: str | None = None) -> set[str]:
     """Import names of the packages that pyproject.toml asks for, those of an extra or of the base install."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     wanted = project["dependencies"] if extra is None else project["optional-dependencies"][extra]
-    return {re.split(r"[^\w-]", line)[0].replace("-", "_") for line in wanted}
+    names = {re.split(r"[^\w-]", line)[0].replace("-", "_") for line in wanted}
+    return {"sqlalchemy" if name == "SQLAlchemy" else name for name in names}
 
 
 def python(code: str) -> subprocess.CompletedProcess[str]:
@@ -298,23 +307,25 @@ def test_third_party_packages_are_declared(name: str) -> None:
     known = {*sys.stdlib_module_names, "cadenza"}
     at_start = {top_of(module) for level, module, _ in imports_at_start(TREES[name]) if not level}
     ever = {top_of(module) for level, module, _ in imports(TREES[name]) if not level}
-    base, train = requirements(), requirements("train")
-    assert at_start - known <= (base | train if name in TORCH_MODULES else base)
-    assert ever - known <= base | train | requirements("corpora") | requirements("notation")
+    base, train, listen = requirements(), requirements("train"), requirements("listen")
+    more = train if name in TORCH_MODULES else listen if name in LISTEN_MODULES else set[str]()
+    assert at_start - known <= base | more
+    assert ever - known <= base | train | listen | requirements("corpora") | requirements("notation")
 
 
 def test_starting_up_loads_nothing_heavy() -> None:
     heavy = ["torch", "matplotlib", "music21", "pretty_midi", "scipy", "verovio", "fastapi", "uvicorn"]
+    heavy += ["sqlalchemy", "statsmodels", "pandas"]
     result = python(f"import cadenza, cadenza.cli; print([m for m in {heavy} if m in sys.modules])")
     assert result.stdout.strip() == "[]", result.stdout + result.stderr
 
 
-def test_the_studios_pages_stay_small_and_at_home() -> None:
-    pages = [
-        path for path in (PACKAGE / "studio").rglob("*") if path.suffix in {".js", ".css", ".html", ".svg"}
-    ]
+@pytest.mark.parametrize(("folder", "most"), [("studio", 5000), ("listening/page", 1000)])
+def test_pages_stay_small_and_at_home(folder: str, most: int) -> None:
+    kinds = {".js", ".css", ".html", ".svg"}
+    pages = [path for path in (PACKAGE / folder).rglob("*") if path.suffix in kinds]
     texts = {path: path.read_text(encoding="utf-8") for path in pages}
-    assert sum(text.count("\n") for text in texts.values()) < 5000
+    assert 0 < sum(text.count("\n") for text in texts.values()) < most
     for path, text in texts.items():
         assert not re.search(r"https?://(?!www\.w3\.org/2000/svg)", text), path
         if path.suffix == ".js":
@@ -323,9 +334,10 @@ def test_the_studios_pages_stay_small_and_at_home() -> None:
 
 
 def test_every_module_imports_without_the_extras() -> None:
-    extras = ("train", "corpora", "notation", "benchmarks", "dev")
+    extras = ("train", "corpora", "notation", "listen", "benchmarks", "dev")
     absent = sorted(set[str]().union(*(requirements(extra) for extra in extras)))
-    modules = [f"cadenza.{name}" for name in FILES if name not in TORCH_MODULES and name != "__init__"]
+    needing = TORCH_MODULES | LISTEN_MODULES | {"__init__"}
+    modules = [f"cadenza.{name}" for name in FILES if name not in needing]
     result = python(
         "from importlib import import_module\n"
         f"sys.modules.update(dict.fromkeys({absent}))\n"

@@ -478,4 +478,4 @@ def test_a_port_that_is_taken_is_told(studio: Studio) -> None:
     command = [sys.executable, "-m", "cadenza", "studio", "--no-browser", "--port", port]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == 2
-    assert "is a studio open there already" in result.stderr
+    assert "is something open there already" in result.stderr

@@ -6,7 +6,6 @@ import json
 import re
 import shutil
 import socket
-import subprocess
 import time
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager, suppress
@@ -1022,10 +1021,7 @@ def test_everything_can_be_done_from_the_keyboard(page: Page) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("state", ["empty", "takes", "keys", "sheet"])
-def test_axe_finds_nothing(
-    browser: Browser, studio: Studio, tmp_path_factory: pytest.TempPathFactory, scheme: str, state: str
-) -> None:
-    axe = axe_core(tmp_path_factory)
+def test_axe_finds_nothing(browser: Browser, studio: Studio, axe: Path, scheme: str, state: str) -> None:
     with visiting(browser, studio, color_scheme=scheme, bypass_csp=True) as page:
         if state != "empty":
             page.click(".example >> nth=0")
@@ -1042,22 +1038,6 @@ def test_axe_finds_nothing(
         found = page.evaluate("() => axe.run(document, {resultTypes: ['violations']})")
     told = [(v["id"], [n["html"][:120] for n in v["nodes"]]) for v in found["violations"]]
     assert not told, json.dumps(told, indent=1)
-
-
-def axe_core(factory: pytest.TempPathFactory) -> Path:
-    """axe-core's script, from npm; the test is skipped where that cannot be had."""
-    folder = factory.getbasetemp() / "axe"
-    script = folder / "node_modules" / "axe-core" / "axe.min.js"
-    if not script.exists():
-        npm = shutil.which("npm")
-        if npm is None:
-            pytest.skip("no npm to get axe-core with")
-        folder.mkdir(exist_ok=True)
-        command = [npm, "install", "--no-audit", "--no-fund", "--prefer-offline", "--fetch-retries=1"]
-        command += ["--prefix", str(folder), "axe-core@4.14.1"]
-        if subprocess.run(command, capture_output=True, check=False).returncode:
-            pytest.skip("npm does not get axe-core")
-    return script
 
 
 def test_at_twice_the_size_everything_can_be_reached(browser: Browser, studio: Studio) -> None:

@@ -1,19 +1,17 @@
-"""The studio's server as a whole: routes, pages, and how errors are told."""
+"""The studio's server as a whole: routes and pages."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Final
 
-from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
 from cadenza import __version__
-from cadenza.errors import CadenzaError
 from cadenza.server.composing import composing
 from cadenza.server.exchange import exchange
+from cadenza.server.explaining import explain_errors
 from cadenza.server.guard import Guard
 from cadenza.server.jobs import BusyError, Jobs
 
@@ -32,8 +30,7 @@ def create_app(host: str, model: str, jobs: Jobs) -> FastAPI:
         openapi_url="/api/openapi.json",
     )
     app.add_middleware(Guard, host=host)
-    app.add_exception_handler(CadenzaError, _explained)
-    app.add_exception_handler(RequestValidationError, _invalid)
+    explain_errors(app, {BusyError: 503})
     app.include_router(composing(model, jobs))
     app.include_router(exchange())
 
@@ -44,15 +41,3 @@ def create_app(host: str, model: str, jobs: Jobs) -> FastAPI:
 
     app.mount("/", StaticFiles(directory=PAGES, html=True))
     return app
-
-
-async def _explained(_: Request, error: Exception) -> JSONResponse:
-    """A mistake of the user's."""
-    return JSONResponse({"error": str(error)}, 503 if isinstance(error, BusyError) else 400)
-
-
-async def _invalid(_: Request, error: Exception) -> JSONResponse:
-    """A request that is not as the API has it: the first thing that is wrong."""
-    first = error.errors()[0] if isinstance(error, RequestValidationError) else {"loc": (), "msg": str(error)}
-    where = ".".join(str(part) for part in first["loc"][1:])
-    return JSONResponse({"error": f"{where}: {first['msg']}".removeprefix(": ")}, 422)

@@ -30,9 +30,13 @@ HEADERS: Final = {
 class Guard:
     """Refuses requests that name another host (DNS rebinding), come from another site, or are too large."""
 
-    def __init__(self, app: ASGIApp, host: str) -> None:
+    def __init__(self, app: ASGIApp, host: str | None, most_bytes: int = MOST_BYTES) -> None:
+        """`host` is the one that is listened on; None where any site may ask by any name, as it can where
+        nothing that a browser sends by itself, such as a cookie, gives a right.
+        """
         self.app = app
         self.host = host
+        self.most_bytes = most_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Lets a request through, with safe headers on its answer, or refuses it."""
@@ -41,9 +45,10 @@ class Guard:
             return
         headers = Headers(scope=scope)
         asked = headers.get("host", "")
-        if not may_name(asked, self.host):
+        origin = headers.get("origin")
+        if self.host is not None and not may_name(asked, self.host):
             await _refuse(send, 403, f"this studio does not answer to the name {asked[:100]!r}")
-        elif (origin := headers.get("origin")) is not None and urlsplit(origin).netloc != asked:
+        elif self.host is not None and origin is not None and urlsplit(origin).netloc != asked:
             await _refuse(send, 403, f"this studio does not answer to pages of {origin[:100]}")
         elif scope["method"] in ("POST", "PUT", "PATCH"):
             await self._with_body(scope, receive, send)
@@ -59,13 +64,14 @@ class Guard:
                 return
             chunk: bytes = message.get("body", b"")
             size += len(chunk)
-            if size <= MOST_BYTES:
+            if size <= self.most_bytes:
                 body += chunk
             else:
                 body.clear()
             more = message.get("more_body", False)
-        if size > MOST_BYTES:
-            await _refuse(send, 413, f"{size / 2**20:.0f} MiB is more than the {MOST_BYTES // 2**20} allowed")
+        if size > self.most_bytes:
+            mib = self.most_bytes / 2**20
+            await _refuse(send, 413, f"{size / 2**20:.0f} MiB is more than the {mib:g} allowed")
             return
         told = False
 

@@ -26,11 +26,8 @@ def serve(host: str, port: int, model: str, *, browser: bool, told: Callable[[st
     Port 0 is any that is free. Raises CadenzaError for an unknown model and where nothing can listen there.
     """
     compose.load_model(model)
-    with _listening(host, port) as listener:
-        port = listener.getsockname()[1]
-        # One name always, for a browser keeps the work of each apart.
-        shown = "127.0.0.1" if host in ("localhost", "0.0.0.0") else f"[{host}]" if ":" in host else host  # noqa: S104
-        address = f"http://{shown}:{port}/"
+    with open_socket(host, port) as listener:
+        address = shown_address(host, listener)
         jobs = Jobs()
         config = uvicorn.Config(
             create_app(host, model, jobs),
@@ -59,7 +56,14 @@ class _Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
-def _listening(host: str, port: int) -> socket.socket:
+def shown_address(host: str, listener: socket.socket) -> str:
+    """The address at which a browser of this machine finds what listens."""
+    # One name always, for a browser keeps the work of each apart.
+    shown = "127.0.0.1" if host in ("localhost", "0.0.0.0") else f"[{host}]" if ":" in host else host  # noqa: S104
+    return f"http://{shown}:{listener.getsockname()[1]}/"
+
+
+def open_socket(host: str, port: int) -> socket.socket:
     """A socket that listens. Raises CadenzaError where it cannot."""
     try:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
@@ -67,6 +71,6 @@ def _listening(host: str, port: int) -> socket.socket:
     except OSError as error:
         why = error.strerror or str(error)
         raise CadenzaError(
-            f"nothing can be served at {host}, port {port}: {why.lower()}; is a studio open there already? "
+            f"nothing can be served at {host}, port {port}: {why.lower()}; is something open there already? "
             "Name another with --port"
         ) from error
