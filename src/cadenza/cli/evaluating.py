@@ -16,12 +16,12 @@ from cadenza.errors import CadenzaError
 if TYPE_CHECKING:
     from cadenza.evaluation.report import Evaluation
 
-SOUNDING = 4
+SOUNDING = 3
 """Pieces of each set that can be heard on the page."""
 
 
 @app.command()
-def evaluate(
+def evaluate(  # noqa: PLR0917
     sets: Annotated[
         list[str],
         typer.Argument(metavar="SETS...", help="Models (shipped or checkpoint folders) or folders of MIDI."),
@@ -57,8 +57,8 @@ def evaluate(
     with progress() as bar:
         task = bar.add_task("", total=None, note="")
 
-        def advance(what: str, done: int, all: int) -> None:
-            bar.update(task, description=what, completed=done, total=all)
+        def advance(what: str, done: int, of: int) -> None:
+            bar.update(task, description=what, completed=done, total=of)
 
         evaluation = compare(sets, reference, Excerpts(bars, pieces), advance)
         bank = audio.load_bank(soundfont)

@@ -30,7 +30,7 @@ FEWEST: Final = 2
 class Advance(Protocol):
     """Told of what is being done, how much of it is done, and of how much."""
 
-    def __call__(self, what: str, done: int, all: int, /) -> None: ...
+    def __call__(self, what: str, done: int, of: int, /) -> None: ...
 
 
 @dataclass(frozen=True)

@@ -46,23 +46,17 @@ def fit_of(model: Model, pieces: Sequence[Score], style: str) -> Fit:
     What comes after the last note of an excerpt is not counted, for the piece went on.
     """
     unit, representation = _reading(model)
-    totals, units, quarters, known = [], [], [], 0
-    for piece in pieces:
-        sequence: Any = representation.readings(piece)[0]
-        scores = _scores(model, sequence, style)
-        can = np.isfinite(scores)
-        totals.append(-float(scores[can].sum()))
-        units.append(int(can.sum()))
-        known += len(can)
-        quarters.append(measures.quarters(piece))
-    sums, counts, lengths = np.array(totals), np.array(units), np.array(quarters)
+    scores = [_scores(model, representation.readings(piece)[0], style) for piece in pieces]
+    drawn = [found[np.isfinite(found)] for found in scores]
+    sums, counts = np.array([-found.sum() for found in drawn]), np.array([len(found) for found in drawn])
+    lengths = np.array([measures.quarters(piece) for piece in pieces])
     return Fit(
         unit,
         float(sums.sum() / counts.sum()),
         interval(sums, counts),
         float(sums.sum() / lengths.sum()),
         interval(sums, lengths),
-        float(counts.sum() / known),
+        float(counts.sum() / sum(map(len, scores))),
     )
 
 

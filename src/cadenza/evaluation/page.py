@@ -71,8 +71,8 @@ def _likelihoods(evaluation: Evaluation) -> str:
         return ""
     about = (
         "<h2>Likelihood</h2><p>How likely the pieces of the first set are under each model: less is better. "
-        "Notes, frames and tokens are units that cannot be compared with one another. Nats a quarter note can, "
-        "between models that read the same of a piece; what a model does not read costs it nothing. "
+        "Notes, frames and tokens are units that cannot be compared with one another. Nats a quarter note "
+        "can, between models that read the same of a piece; what a model does not read costs it nothing. "
         "<em>Coverage</em>: share of the units that the model can draw at all, which alone count. In "
         "brackets the 95 % bootstrap interval over pieces.</p>"
     )
@@ -102,8 +102,7 @@ def _measures(evaluation: Evaluation) -> str:
     )
     head = ("measure", *(standing.entrant.name for standing in evaluation.standings))
     body = "".join(_measure(name, evaluation.standings) for name in evaluation.reference.measures)
-    cells = "".join(f'<th scope="col">{escape(name)}</th>' for name in head)
-    return f'{about}<div class="scroll"><table><thead><tr>{cells}</tr></thead><tbody>{body}</tbody></table></div>'
+    return about + _framed(map(escape, head), body)
 
 
 def _measure(name: str, standings: Iterable[Standing]) -> str:
@@ -126,12 +125,16 @@ def _cell(name: str, standing: Standing, ends: tuple[float, float]) -> str:
     apart = name in standing.differences and standing.differences[name].is_significant
     told = f"{_number(mean.value)}<small>[{_number(mean.low)}, {_number(mean.high)}]</small>"
     drawing = strip(values.tolist(), mean.value, (mean.low, mean.high), ends)
-    return f'<td{" class=apart" if apart else ""}>{told}{drawing}</td>'
+    return f"<td{' class=apart' if apart else ''}>{told}{drawing}</td>"
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    return _framed(head, "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows))
+
+
+def _framed(head: Iterable[str], body: str) -> str:
+    """Rows of a table under its head; a wide one scrolls by itself."""
     top = "".join(f'<th scope="col">{cell}</th>' for cell in head)
-    body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
     return f'<div class="scroll"><table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
 
 

@@ -15,20 +15,20 @@ from cadenza.comparison import (
     Estimate,
     basis_of,
     differences,
-    frechet,
+    frechet_distance,
     mean_of,
     measured,
     points_of,
+    surprise_of,
 )
-from cadenza.compose import load_model, score_of
 from cadenza.engine.network import NumpyComposer
 from cadenza.errors import CadenzaError
 from cadenza.evaluation.entrants import Advance, Entrant, Excerpts, entrant, reference
 from cadenza.evaluation.likelihoods import Fit, fit_of
-from cadenza.players import DEFAULT_MODEL
+from cadenza.players import DEFAULT_MODEL, load_model
 
 SURPRISE: Final = "surprise"
-"""The measure of how unexpected a piece is to the shipped composer: nats a note, over its notes."""
+"""The measure of how unexpected a piece is to the shipped composer (see `comparison.surprise_of`)."""
 
 
 @dataclass(frozen=True)
@@ -87,15 +87,16 @@ def evaluate(names: Sequence[str], corpus: str, excerpts: Excerpts, advance: Adv
         raise CadenzaError(f"{min(twice)} is named twice: name each set once")
     human, style = reference(corpus, excerpts)
     entrants = [human, *(entrant(name, style, excerpts, advance) for name in names)]
-    composer = load_model(DEFAULT_MODEL).sequence_model
-    points = [_points(one, composer) for one in entrants]
-    # One set more than is needed cannot be asked of users: the directions are those of the reference itself.
+    composer = _shipped()
+    points = [[points_of(piece, composer) for piece in one.pieces] for one in entrants]
+    # The directions are those of the reference: a third set of people's pieces cannot be asked of users.
     basis = basis_of(np.concatenate(points[0]))
     first: dict[str, NDArray[np.float64]] = {}
     standings: list[Standing] = []
     for i, one in enumerate(entrants):
         advance(f"{one.name} is measured", i, len(entrants))
-        values = measured(one.pieces) | {SURPRISE: _surprise(one, style)}
+        surprise = np.array([surprise_of(piece, composer) for piece in one.pieces])
+        values = measured(one.pieces) | {SURPRISE: surprise}
         first = first or values
         standings.append(
             Standing(
@@ -110,20 +111,15 @@ def evaluate(names: Sequence[str], corpus: str, excerpts: Excerpts, advance: Adv
     return Evaluation(tuple(standings), style, excerpts)
 
 
-def _points(one: Entrant, composer: Any) -> list[NDArray[np.float64]]:
-    assert isinstance(composer, NumpyComposer)
-    return [points_of(piece, composer) for piece in one.pieces]
+def _shipped() -> NumpyComposer:
+    player = load_model(DEFAULT_MODEL).sequence_model
+    if not isinstance(player, NumpyComposer):
+        raise TypeError(f"{DEFAULT_MODEL} is a {type(player).__name__}")
+    return player
 
 
 def _distance(first: list[NDArray[np.float64]], second: list[NDArray[np.float64]]) -> Distance | None:
-    return frechet(first, second) if min(len(first), len(second)) >= 4 else None
-
-
-def _surprise(one: Entrant, style: str) -> NDArray[np.float64]:
-    """Nats a note of each piece under the shipped composer."""
-    composer = load_model(DEFAULT_MODEL)
-    known = style if style in composer.sequence_model.styles else None
-    return np.array([score_of(piece, known, model=composer).nats.mean() for piece in one.pieces])
+    return frechet_distance(first, second) if min(len(first), len(second)) >= 4 else None
 
 
 def _as_dict(standing: Standing) -> dict[str, Any]:
