@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
@@ -28,7 +28,7 @@ MakeFolder = Callable[..., Path]
 FEW = Excerpts(bars=4, pieces=5)
 
 
-def silent(what: str, done: int, all: int) -> None:
+def silent(_what: str, _done: int, _of: int) -> None:
     """Nobody is told."""
 
 
@@ -51,6 +51,7 @@ def folder_of(home: Path, seeds: range) -> str:
 
 @pytest.fixture
 def people(cache: Path, tmp_path: Path) -> str:
+    assert not cache.exists()
     return folder_of(tmp_path / "people", range(8))
 
 
@@ -77,7 +78,7 @@ def test_of_a_folder_all_pieces_count(people: str) -> None:
     assert human.labels == ("00.mid", "02.mid", "04.mid", "05.mid", "07.mid")
 
 
-def test_a_model_draws_what_it_would_for_anyone(people: str) -> None:
+def test_a_model_draws_what_it_would_for_anyone() -> None:
     drawn = entrant("markov", "people", FEW, silent)
     assert drawn.labels == ("seed 1", "seed 2", "seed 3", "seed 4", "seed 5")
     assert drawn.model is not None
@@ -151,7 +152,7 @@ def test_a_set_is_like_itself_and_unlike_others(people: str, tmp_path: Path) -> 
 # --- The page ---------------------------------------------------------------------------------------
 def test_a_roll_has_a_box_for_each_note_at_its_time() -> None:
     score = Score.from_notes([(60, 0, 480, 127), (64, 480, 960, 64)], qpm=60)
-    svg = ElementTree.fromstring(roll(score, 'a "b" <c>'))
+    svg = ET.fromstring(roll(score, 'a "b" <c>'))
     boxes = [node for node in svg.iter() if node.tag == "rect"]
     first, second = ({k: float(v) for k, v in box.attrib.items()} for box in boxes)
     assert float(svg.attrib["data-seconds"]) == 2
@@ -222,9 +223,8 @@ def test_the_command_writes_the_page_and_the_figures(people: str, tmp_path: Path
         (("nobody", "--reference", "people"), "no 'nobody'"),
     ],
 )
-def test_mistakes_leave_nothing_behind(
-    people: str, arguments: tuple[str, ...], message: str, tmp_path: Path
-) -> None:
+@pytest.mark.usefixtures("people")
+def test_mistakes_leave_nothing_behind(arguments: tuple[str, ...], message: str, tmp_path: Path) -> None:
     done = run(*arguments, cwd=tmp_path)
     assert done.returncode == 2
     assert message in done.stderr
