@@ -1,0 +1,148 @@
+"""Sets of pieces beside people's: what is told of them, as one value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cadenza.comparison import (
+    Difference,
+    Distance,
+    Estimate,
+    basis_of,
+    differences,
+    frechet_distance,
+    mean_of,
+    measured,
+    points_of,
+    surprise_of,
+)
+from cadenza.engine.network import NumpyComposer
+from cadenza.errors import CadenzaError
+from cadenza.evaluation.entrants import Advance, Entrant, Excerpts, entrant, reference
+from cadenza.evaluation.likelihoods import Fit, fit_of
+from cadenza.players import DEFAULT_MODEL, load_model
+
+SURPRISE: Final = "surprise"
+"""The measure of how unexpected a piece is to the shipped composer (see `comparison.surprise_of`)."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A set of pieces, and how it stands to the reference."""
+
+    entrant: Entrant
+    measures: Mapping[str, NDArray[np.float64]]
+    """Of each piece, by measure: (pieces,), nan where it cannot be measured."""
+    means: Mapping[str, Estimate]
+    differences: Mapping[str, Difference]
+    """From the reference, of which there are none."""
+    distance: Distance | None
+    """Fréchet's, from the reference; None of the reference itself and of fewer than four pieces."""
+    fit: Fit | None
+    """How likely the reference is under the model that drew the set; None where none did."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The reference first, then what is compared with it."""
+
+    standings: tuple[Standing, ...]
+    style: str
+    """Of the reference."""
+    excerpts: Excerpts
+
+    @property
+    def reference(self) -> Standing:
+        """People's pieces."""
+        return self.standings[0]
+
+    @property
+    def others(self) -> tuple[Standing, ...]:
+        """What is compared with them."""
+        return self.standings[1:]
+
+    def as_dict(self) -> dict[str, Any]:
+        """All figures, as JSON can hold them."""
+        return {
+            "reference": self.reference.entrant.name,
+            "style": self.style,
+            "bars": self.excerpts.bars,
+            "sets": [_as_dict(standing) for standing in self.standings],
+        }
+
+
+def evaluate(names: Sequence[str], corpus: str, excerpts: Excerpts, advance: Advance) -> Evaluation:
+    """Compares models, folders and corpora with the pieces of a corpus or folder.
+
+    Raises CadenzaError for a name that is none of these or is there twice, and for a set of fewer than two
+    pieces.
+    """
+    twice = {name for name in names if names.count(name) > 1}
+    if twice:
+        raise CadenzaError(f"{min(twice)} is named twice: name each set once")
+    human, style = reference(corpus, excerpts)
+    entrants = [human, *(entrant(name, style, excerpts, advance) for name in names)]
+    composer = _shipped()
+    points = [[points_of(piece, composer) for piece in one.pieces] for one in entrants]
+    # The directions are those of the reference: a third set of people's pieces cannot be asked of users.
+    basis = basis_of(np.concatenate(points[0]))
+    first: dict[str, NDArray[np.float64]] = {}
+    standings: list[Standing] = []
+    for i, one in enumerate(entrants):
+        advance(f"{one.name} is measured", i, len(entrants))
+        surprise = np.array([surprise_of(piece, composer) for piece in one.pieces])
+        values = measured(one.pieces) | {SURPRISE: surprise}
+        first = first or values
+        standings.append(
+            Standing(
+                one,
+                values,
+                {name: mean_of(found) for name, found in values.items()},
+                differences(values, first) if i else {},
+                _distance([basis(p) for p in points[i]], [basis(p) for p in points[0]]) if i else None,
+                None if one.model is None else fit_of(one.model, human.pieces, style),
+            )
+        )
+    return Evaluation(tuple(standings), style, excerpts)
+
+
+def _shipped() -> NumpyComposer:
+    player = load_model(DEFAULT_MODEL).sequence_model
+    if not isinstance(player, NumpyComposer):
+        raise TypeError(f"{DEFAULT_MODEL} is a {type(player).__name__}")
+    return player
+
+
+def _distance(first: list[NDArray[np.float64]], second: list[NDArray[np.float64]]) -> Distance | None:
+    return frechet_distance(first, second) if min(len(first), len(second)) >= 4 else None
+
+
+def _as_dict(standing: Standing) -> dict[str, Any]:
+    measures = {
+        name: asdict(mean)
+        | {"pieces": [None if np.isnan(x) else x for x in standing.measures[name].tolist()]}
+        | (asdict(standing.differences[name]) if name in standing.differences else {})
+        for name, mean in standing.means.items()
+    }
+    return {
+        "name": standing.entrant.name,
+        "about": standing.entrant.about,
+        "pieces": list(standing.entrant.labels),
+        "measures": _without_nan(measures),
+        "distance": standing.distance and asdict(standing.distance),
+        "likelihood": standing.fit and asdict(standing.fit),
+    }
+
+
+def _without_nan(tree: Any) -> Any:
+    """The same with None for what is not a number, which JSON has no word for."""
+    if isinstance(tree, dict):
+        return {name: _without_nan(value) for name, value in tree.items()}  # pyright: ignore[reportUnknownVariableType]
+    if isinstance(tree, list):
+        return [_without_nan(value) for value in tree]  # pyright: ignore[reportUnknownVariableType]
+    return None if isinstance(tree, float) and np.isnan(tree) else tree
