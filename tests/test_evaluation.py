@@ -19,7 +19,7 @@ from cadenza.evaluation.entrants import Excerpts, beginning, entrant, evenly, re
 from cadenza.evaluation.likelihoods import fit_of
 from cadenza.evaluation.page import page
 from cadenza.evaluation.players import Sounding, roll
-from cadenza.evaluation.report import SURPRISE, Evaluation, evaluate
+from cadenza.evaluation.report import SHARED, SURPRISE, Evaluation, evaluate
 from cadenza.midi import write_midi
 from cadenza.representation.events import encode
 from cadenza.score import Score
@@ -147,6 +147,8 @@ def test_a_set_is_like_itself_and_unlike_others(people: str, tmp_path: Path) -> 
     assert (human.fit, same.fit) == (None, None)
     assert markov.fit is not None
     assert SURPRISE in human.measures
+    copies = evaluate((people,), alike, Excerpts(4, 8), silent).others[0]
+    assert copies.measures[SHARED].max() < 16, "no piece of people is among those alike"
 
 
 # --- The page ---------------------------------------------------------------------------------------
@@ -179,7 +181,7 @@ def test_the_page_needs_nothing_from_elsewhere(found: Evaluation) -> None:
     assert "<b>" not in made.replace("<body>", "")
     assert "&lt;b&gt;" in made
     assert made.count('<figure class="piece">') == 1
-    assert made.count("<h2>") == 3
+    assert made.count("<h2>") == 4
     assert all(name.replace("_", " ") in made for name in measures.MEASURES if name != "chord_irregularity")
 
 

@@ -60,6 +60,8 @@ class Entrant:
     pieces: tuple[Score, ...]
     labels: tuple[str, ...]
     """What each piece is called."""
+    contents: tuple[str, ...] = ()
+    """Content hash of each piece as a whole, of those that were read."""
     model: Model | None = None
     """That drew them."""
 
@@ -72,14 +74,15 @@ def reference(name: str, excerpts: Excerpts) -> tuple[Entrant, str]:
     prepared = prepare(name)
     known = name in CORPORA
     all_of_them = prepared.side("test") if known else [piece for piece in prepared.pieces if piece.native]
-    chosen = [piece.name for piece in evenly(all_of_them, excerpts.pieces)]
+    chosen = evenly(all_of_them, excerpts.pieces)
     corpus, folder = find_corpus(name)
     items = {item.name: item for item in corpus.items(folder)}
-    scores = [beginning(corpus.read(items[piece]), excerpts.bars) for piece in chosen]
+    scores = [beginning(corpus.read(items[piece.name]), excerpts.bars) for piece in chosen]
     if len(scores) < FEWEST:
         raise CadenzaError(f"{name}: a set has at least {FEWEST} pieces, and here is {len(scores)}")
     about = f"{len(chosen)} of {len(all_of_them)} {'test ' if known else ''}pieces"
-    return Entrant(prepared.name, about, tuple(scores), tuple(chosen)), prepared.style
+    labels, contents = (tuple(getattr(piece, part) for piece in chosen) for part in ("name", "content"))
+    return Entrant(prepared.name, about, tuple(scores), labels, contents), prepared.style
 
 
 def entrant(name: str, style: str, excerpts: Excerpts, advance: Advance) -> Entrant:
@@ -107,7 +110,8 @@ def drawn(name: str, style: str, excerpts: Excerpts, advance: Advance) -> Entran
         wish = Wish(bars=excerpts.bars, seed=seed, style=known)
         scores.append(beginning(generate(wish, model=model).score, excerpts.bars))
     about = f"{len(scores)} pieces drawn with the defaults" + (f", as {known}" if known else "")
-    return Entrant(model.name, about, tuple(scores), tuple(f"seed {seed}" for seed in seeds), model)
+    labels = tuple(f"seed {seed}" for seed in seeds)
+    return Entrant(model.name, about, tuple(scores), labels, model=model)
 
 
 def beginning(score: Score, bars: int) -> Score:

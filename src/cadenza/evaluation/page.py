@@ -12,11 +12,12 @@ import numpy as np
 from cadenza.comparison import SIGNIFICANT
 from cadenza.evaluation.likelihoods import Fit
 from cadenza.evaluation.players import Sounding, player
-from cadenza.evaluation.report import SURPRISE, Evaluation, Standing
+from cadenza.evaluation.report import SHARED, SURPRISE, Evaluation, Standing
 from cadenza.evaluation.strips import scale, strip
+from cadenza.originality.report import there
 
 UNITS: Final = {"note": "nats a note", "frame": "nats a frame", "token": "nats a token"}
-TITLES: Final = {SURPRISE: "surprise, nats a note"}
+TITLES: Final = {SURPRISE: "surprise, nats a note", SHARED: "longest shared run, quarters"}
 
 
 def page(evaluation: Evaluation, sounds: Mapping[str, Sequence[Sounding]]) -> str:
@@ -25,7 +26,8 @@ def page(evaluation: Evaluation, sounds: Mapping[str, Sequence[Sounding]]) -> st
     title = escape(f"{names} beside {evaluation.reference.entrant.name}")
     here = files("cadenza.evaluation")
     css, script = ((here / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
-    parts = (_sets(evaluation), _pieces(sounds), _likelihoods(evaluation), _measures(evaluation))
+    tables = (_likelihoods(evaluation), _originality(evaluation), _measures(evaluation))
+    parts = (_sets(evaluation), _pieces(sounds), *tables)
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta name="viewport" content="width=device-width, initial-scale=1"><title>{title}</title>'
@@ -92,6 +94,25 @@ def _fit(fit: Fit) -> list[str]:
         cell(fit.per_quarter, fit.per_quarter_interval),
         f"{fit.coverage:.1%}",
     ]
+
+
+def _originality(evaluation: Evaluation) -> str:
+    about = (
+        "<h2>Originality</h2><p>The longest run of each piece that is also in a training piece of the first "
+        "set's corpus, in any key, with small edits, in quarter notes. People share runs too: what is "
+        "longer than theirs is worth a look.</p>"
+    )
+    head = ("set", "median", "95th percentile", "longest", "also in")
+    return about + _table(head, [_shared(standing) for standing in evaluation.standings])
+
+
+def _shared(standing: Standing) -> list[str]:
+    runs = standing.measures[SHARED]
+    at = int(np.argmax(runs))
+    match = standing.shared[at]
+    where = f"{standing.entrant.labels[at]}: {there(match)}" if match else "–"
+    median, high = np.quantile(runs, [0.5, 0.95])
+    return [escape(standing.entrant.name), *map(_number, (median, high, runs[at])), escape(where)]
 
 
 def _measures(evaluation: Evaluation) -> str:

@@ -25,10 +25,17 @@ from cadenza.engine.network import NumpyComposer
 from cadenza.errors import CadenzaError
 from cadenza.evaluation.entrants import Advance, Entrant, Excerpts, entrant, reference
 from cadenza.evaluation.likelihoods import Fit, fit_of
+from cadenza.originality import Library, Match, find, heard, open_library
+from cadenza.originality.report import there
 from cadenza.players import DEFAULT_MODEL, load_model
+from cadenza.score import Score
 
 SURPRISE: Final = "surprise"
 """The measure of how unexpected a piece is to the shipped composer (see `comparison.surprise_of`)."""
+
+
+SHARED: Final = "longest_shared_run"
+"""The measure of how much of a piece others have too: its longest run, in quarters (see `originality`)."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +52,8 @@ class Standing:
     """Fréchet's, from the reference; None of the reference itself and of fewer than four pieces."""
     fit: Fit | None
     """How likely the reference is under the model that drew the set; None where none did."""
+    shared: tuple[Match | None, ...]
+    """The longest run of each piece that is also in the reference's training pieces, if there is any."""
 
 
 @dataclass(frozen=True)
@@ -91,12 +100,15 @@ def evaluate(names: Sequence[str], corpus: str, excerpts: Excerpts, advance: Adv
     points = [[points_of(piece, composer) for piece in one.pieces] for one in entrants]
     # The directions are those of the reference: a third set of people's pieces cannot be asked of users.
     basis = basis_of(np.concatenate(points[0]))
+    library = open_library([corpus], advance)
     first: dict[str, NDArray[np.float64]] = {}
     standings: list[Standing] = []
     for i, one in enumerate(entrants):
         advance(f"{one.name} is measured", i, len(entrants))
         surprise = np.array([surprise_of(piece, composer) for piece in one.pieces])
-        values = measured(one.pieces) | {SURPRISE: surprise}
+        shared = tuple(_longest(library, piece, one.contents) for piece in one.pieces)
+        runs = np.array([match.quarters if match else 0.0 for match in shared])
+        values = measured(one.pieces) | {SURPRISE: surprise, SHARED: runs}
         first = first or values
         standings.append(
             Standing(
@@ -106,6 +118,7 @@ def evaluate(names: Sequence[str], corpus: str, excerpts: Excerpts, advance: Adv
                 differences(values, first) if i else {},
                 _distance([basis(p) for p in points[i]], [basis(p) for p in points[0]]) if i else None,
                 None if one.model is None else fit_of(one.model, human.pieces, style),
+                shared,
             )
         )
     return Evaluation(tuple(standings), style, excerpts)
@@ -122,6 +135,12 @@ def _distance(first: list[NDArray[np.float64]], second: list[NDArray[np.float64]
     return frechet_distance(first, second) if min(len(first), len(second)) >= 4 else None
 
 
+def _longest(library: Library, piece: Score, own: Sequence[str]) -> Match | None:
+    """The longest run of all notes that a piece shares, not with one of its own set."""
+    matches = find(library.index, heard(piece), without=own)
+    return next((match for match in matches if match.texture == "all"), None)
+
+
 def _as_dict(standing: Standing) -> dict[str, Any]:
     measures = {
         name: asdict(mean)
@@ -136,6 +155,7 @@ def _as_dict(standing: Standing) -> dict[str, Any]:
         "measures": _without_nan(measures),
         "distance": standing.distance and asdict(standing.distance),
         "likelihood": standing.fit and asdict(standing.fit),
+        "shared": [match and {"quarters": match.quarters, "with": there(match)} for match in standing.shared],
     }
 
 
