@@ -55,7 +55,7 @@ from cadenza.sequence import FREE, Choose, ChooseTogether, JointModel, Places, S
 Steps = NDArray[np.integer] | int
 """Of several notes (notes,), or of one."""
 
-RESOLVE: Final = np.float32(3)
+RESOLVE: Final = 3.0
 """How many times as strongly as it was learnt the end of a piece is told to what is drawn: most pieces end in
 some way, and few in any one, so the mean of all says little (the log has what came of 1, 2 and 3)."""
 
@@ -192,10 +192,9 @@ class NumpyComposer(JointModel[ComposerState, JointState]):
         self._seam, self._seam_there = table("heads.seam"), table("heads.seam_there")
         self._joins = table("heads.joins")
         # Where drawn notes are near the end of the piece, that is told more strongly than it was learnt.
-        ends = np.arange(SEAMS)[:, None] >= FIELDS[0].size
-        self._seam_drawn, self._seam_there_drawn = (
-            np.where(ends, RESOLVE * t, t) for t in (self._seam, self._seam_there)
-        )
+        stronger = np.where(np.arange(SEAMS) < FIELDS[0].size, 1, RESOLVE).astype(np.float32)[:, None]
+        self._seam_drawn: Array = stronger * self._seam
+        self._seam_there_drawn: Array = stronger * self._seam_there
 
     # --- The trunk ------------------------------------------------------------------------------------------
 
@@ -628,9 +627,10 @@ class NumpyComposer(JointModel[ComposerState, JointState]):
         beside = elements.beside[drawn]
         there = (beside == BEGINS) @ self._begins + (beside == SOUNDS) @ self._sounds
         there = there + self._seam_there[elements.seam[drawn, 1]]
-        ahead = self._ahead[elements.ahead[drawn]] + self._seam[elements.seam[drawn, 0]]
+        ahead: Array = self._ahead[elements.ahead[drawn]] + self._seam[elements.seam[drawn, 0]]
+        joined: Array = np.matmul(elements.joins[drawn], self._joins, dtype=np.float32)
         return self._score(
-            np.concatenate(known)[drawn] + ahead + elements.joins[drawn] @ self._joins,
+            np.concatenate(known)[drawn] + ahead + joined,
             elements.next_rows[drawn],
             elements.next_places[drawn],
             elements.last[drawn],

@@ -101,7 +101,8 @@ def fit(counts: Floats) -> Fit | None:
             return None
         if abs(step).max() < SETTLED:
             # The first system's shift is 0, and nothing moves it.
-            moved = np.pad(scores @ bread[:, answers - 1 :], [(0, 0), (0, 0), (1, 0)])
+            others: Floats = scores @ bread[:, answers - 1 :]
+            moved = np.concatenate([np.zeros((*others.shape[:2], 1)), others], axis=2)
             return Fit(values[: answers - 1], shifts, moved)
     return None
 
