@@ -11,6 +11,7 @@ from safetensors.numpy import save_file
 from cadenza.architecture import ComposerConfig, EventLSTMConfig, MarkovConfig, check_tensors
 from cadenza.checkpoint import (
     Checkpoint,
+    average,
     load_checkpoint,
     load_tensors,
     packed,
@@ -264,3 +265,36 @@ def test_a_checkpoint_of_counts_would_not_be_smaller(folder: Path, tmp_path: Pat
     with pytest.raises(CadenzaError, match="no matrices of float32"):
         quantise(folder, tmp_path / "small")
     assert not (tmp_path / "small").exists()
+
+
+# --- Averages ---------------------------------------------------------------------------------------
+def stage(folder: Path, **tensors: NDArray[np.float32]) -> Path:
+    """A checkpoint with these tensors."""
+    save_checkpoint(folder, Checkpoint("composer", {"width": 2}, valid={"pop909": 5.0}), {"weights": tensors})
+    return folder
+
+
+def test_an_average_is_the_mean_of_what_each_has(tmp_path: Path) -> None:
+    one = stage(tmp_path / "one", a=np.array([[1.0, 2.0]], np.float32))
+    two = stage(tmp_path / "two", a=np.array([[3.0, -2.0]], np.float32), b=np.array([5.0], np.float32))
+    saved = average([one, two], tmp_path / "mean")
+    assert saved.valid == {}
+    tensors = load_tensors(tmp_path / "mean", saved)
+    assert tensors["a"].tolist() == [[2.0, 0.0]]
+    assert tensors["b"].tolist() == [5.0]
+    assert {tensor.dtype for tensor in tensors.values()} == {np.dtype(np.float32)}
+
+
+def test_what_cannot_be_averaged(tmp_path: Path) -> None:
+    one = stage(tmp_path / "one", a=np.zeros((1, 2), np.float32))
+    wider = stage(tmp_path / "wider", a=np.zeros((1, 3), np.float32))
+    more = stage(tmp_path / "more", a=np.zeros((1, 2), np.float32), b=np.zeros(1, np.float32))
+    target = tmp_path / "mean"
+    with pytest.raises(CadenzaError, match="two checkpoints or more"):
+        average([one], target)
+    for other in (wider, more):
+        with pytest.raises(CadenzaError, match="no stages of one training"):
+            average([other, one], target)
+    with pytest.raises(CadenzaError, match="something of that name"):
+        average([one, one], one)
+    assert not target.exists()

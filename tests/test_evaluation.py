@@ -106,6 +106,12 @@ def test_what_cannot_be_compared(
         evaluate(names, people, FEW, silent)
 
 
+def test_without_scipy_one_line_says_what_to_install(people: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cadenza.evaluation.report.find_spec", lambda _: None)
+    with pytest.raises(CadenzaError, match=r"pip install 'cadenza\[listen\]'"):
+        evaluate(("markov",), people, FEW, silent)
+
+
 @pytest.mark.parametrize(("bars", "pieces"), [(0, 5), (257, 5), (4, 1)])
 def test_excerpts_have_bounds(bars: int, pieces: int) -> None:
     with pytest.raises(CadenzaError, match="can be compared, not"):

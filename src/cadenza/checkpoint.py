@@ -219,8 +219,9 @@ def average(folders: Sequence[Path], target: Path) -> Checkpoint:
     """Writes the mean of the weights of several stages of one training, as the last of them; to play from.
 
     The mean of weights that lie in one basin is mostly better than each (Wortsman et al., "Model soups",
-    2022). What earlier stages lacked is the mean of the others. Raises CadenzaError for fewer than two, for
-    models of different kinds or shapes, and where there is something at the target.
+    2022). What earlier stages lacked is the mean of the others. It has no likelihoods, for it was not
+    measured. Raises CadenzaError for fewer than two, for models of different kinds or shapes, and where there
+    is something at the target.
     """
     if len(folders) < 2:
         raise CadenzaError("name two checkpoints or more: a mean of one is itself")
@@ -241,6 +242,8 @@ def average(folders: Sequence[Path], target: Path) -> Checkpoint:
         name: np.mean([t[name] for t in weights if name in t], axis=0, dtype=np.float64).astype(tensor.dtype)
         for name, tensor in every.items()
     }
+    others = [name for name in GROUPS if name in last.files and name != PARAMETERS]
+    groups = {name: load_tensors(folders[-1], last, name) for name in others}
     check_writable(target)
-    save_checkpoint(target, last, {PARAMETERS: mean})
+    save_checkpoint(target, replace(last, valid={}, progress={}), {**groups, PARAMETERS: mean})
     return load_checkpoint(target)

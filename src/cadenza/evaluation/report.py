@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from importlib.util import find_spec
 from typing import Any, Final
 
 import numpy as np
@@ -88,9 +89,11 @@ class Evaluation:
 def evaluate(names: Sequence[str], corpus: str, excerpts: Excerpts, advance: Advance) -> Evaluation:
     """Compares models, folders and corpora with the pieces of a corpus or folder.
 
-    Raises CadenzaError for a name that is none of these or is there twice, and for a set of fewer than two
-    pieces.
+    Raises CadenzaError for a name that is none of these or is there twice, for a set of fewer than two
+    pieces, and where scipy is not here.
     """
+    if find_spec("scipy") is None:
+        raise CadenzaError("comparing sets needs scipy: pip install 'cadenza[listen]'")
     twice = {name for name in names if names.count(name) > 1}
     if twice:
         raise CadenzaError(f"{min(twice)} is named twice: name each set once")
