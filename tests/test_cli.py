@@ -153,7 +153,7 @@ def test_models_that_ship_are_listed(tmp_path: Path) -> None:
     listed = {row["name"]: row for row in json.loads(cadenza("models", "--json", folder=tmp_path).stdout)}
     composer = listed["composer"]
     assert (composer["name"], composer["paper"], composer["unit"]) == ("composer", "", "note")
-    assert 1_000_000 <= composer["parameters"] <= 1_700_000
+    assert 1_000_000 <= composer["parameters"] <= 1_800_000
     assert set(composer["nats_per_note"]) == set(composer["trained_on"])
     assert composer["trained_on"] == ["pop909", "classical", "chorales"]
 
@@ -396,7 +396,9 @@ def test_ctrl_c_ends_with_130_and_leaves_nothing(tmp_path: Path) -> None:
 
 _INTERRUPTED = f"""
 import os
+import signal
 from cadenza import cli, drafts
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what starts tests in the background ignores it
 draw = drafts.draw
 def interrupted(*arguments):
     for i, note in enumerate(draw(*arguments)):

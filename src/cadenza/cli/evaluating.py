@@ -21,11 +21,12 @@ SOUNDING = 3
 
 
 @app.command()
-def evaluate(  # noqa: PLR0917
+def evaluate(
     sets: Annotated[
         list[str],
         typer.Argument(metavar="SETS...", help="Models (shipped or checkpoint folders) or folders of MIDI."),
     ],
+    *,
     reference: Annotated[
         str, typer.Option(help="Corpus or folder of MIDI files that they are compared with.")
     ],
