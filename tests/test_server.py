@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from cadenza.harmony import find_tonality
-from cadenza.midi import midi_bytes, parse_midi
+from cadenza.midi import midi_bytes, parse_midi, write_midi
 from cadenza.score import Event, Score, Tempo, TimeSignature, Track, note_array
 from cadenza.server.guard import MOST_BYTES, may_name
 from cadenza.server.jobs import MOST_WAITING, REMEMBERED
@@ -111,6 +111,38 @@ def test_every_note_has_its_surprise(studio: Studio) -> None:
     assert [(pitch, start) for pitch, start, _ in told["notes"]] == [row[:2] for row in SCALE]
     assert all(nats > 0 for _, _, nats in told["notes"])
     assert "no note" in studio.post("/api/surprise", {"piece": {}}).error
+
+
+def test_a_passage_is_found_among_other_pieces(serve: Serve, tmp_path: Path) -> None:
+    rng = np.random.default_rng(4)
+    tune = [(int(pitch), i * 240, i * 240 + 200, 80) for i, pitch in enumerate(rng.integers(55, 80, 64))]
+    (tmp_path / "music").mkdir()
+    write_midi(Score.from_notes(tune), tmp_path / "music" / "original.mid")
+    write_midi(Score.from_notes(SCALE), tmp_path / "music" / "other.mid")
+    with serve(tmp_path, "--against", str(tmp_path / "music")) as studio:
+        higher = [[pitch + 3, start, end - start, 80] for pitch, start, end, _ in tune[16:48]]
+        notes = [(pitch, start - 16 * 240, length, loud) for pitch, start, length, loud in higher]
+        told = studio.post("/api/resemblance", {"piece": {"notes": notes}}).json["text"]
+        assert "original.mid, bars 3-6" in told
+        assert "3 semitones lower" in told
+        assert "no note" in studio.post("/api/resemblance", {"piece": {}}).error
+
+
+def test_a_studio_looks_through_no_folder_that_is_not_there(tmp_path: Path) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "cadenza",
+        "studio",
+        "--no-browser",
+        "--port",
+        "0",
+        "--against",
+        "nowhere",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "no corpus or folder named 'nowhere'" in done.stderr
 
 
 def test_a_lost_connection_goes_on_where_it_was(studio: Studio) -> None:

@@ -28,7 +28,7 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
-from cadenza.midi import midi_bytes, read_midi
+from cadenza.midi import midi_bytes, read_midi, write_midi
 from cadenza.score import Event, Score, Track, note_array
 from cadenza.server.jobs import MOST_WAITING
 
@@ -584,6 +584,19 @@ def test_a_tune_is_harmonised_with_chords_and_its_surprise_shown(page: Page) -> 
     before = page.locator("#grid").screenshot()
     page.keyboard.press("h")
     wait_for_change(page.locator("#grid"), before)
+
+
+def test_what_a_passage_resembles_is_said_on_request(browser: Browser, serve: Serve, tmp_path: Path) -> None:
+    (tmp_path / "music").mkdir()
+    write_midi(Score.from_notes(SCALE), tmp_path / "music" / "scale.mid")
+    with (
+        serve(tmp_path, "--against", str(tmp_path / "music")) as studio,
+        visiting(browser, studio) as page,
+    ):
+        draw(page, *LINE)
+        wait_for_notes(page, len(LINE))
+        page.keyboard.press("e")
+        wait_for_message(page, "Looked through: ")
 
 
 def test_a_system_of_the_literature_goes_on_from_the_notes(page: Page) -> None:

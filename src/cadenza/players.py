@@ -29,6 +29,7 @@ from cadenza.files import is_folder
 from cadenza.models import MODELS
 from cadenza.models.markov import Markov
 from cadenza.models.roll_markov import RollMarkov
+from cadenza.originality.library import why_missing
 from cadenza.recipe import recipe_from
 from cadenza.representation import events
 from cadenza.representation.pianoroll import KEYS, NO_POSITION, PianoRoll, RollSequence
@@ -110,6 +111,11 @@ def load_model(name: str | Path = DEFAULT_MODEL) -> Model:
         raise CadenzaError(f"the checkpoint {folder} is damaged: {error}") from error
     parameters = sum(tensor.size for tensor in groups["weights"].values())
     return Model(folder.name, player, checkpoint, parameters, form, openings)
+
+
+def learnt_from() -> dict[str, str]:
+    """The corpora that the shipped composer learnt from, and why each is not here; empty where it is."""
+    return {name: why_missing(name) for name in load_checkpoint(WEIGHTS / DEFAULT_MODEL).corpora}
 
 
 def missing_package(kind: str) -> str:

@@ -130,11 +130,9 @@ def _library(against: list[str] | None) -> tuple[Library, list[str]]:
 
 def _trained_on() -> list[str]:
     """The composer's corpora that are here; says which are not."""
-    from cadenza.checkpoint import load_checkpoint
-    from cadenza.originality import why_missing
-    from cadenza.players import WEIGHTS
+    from cadenza.players import learnt_from
 
-    reasons = {name: why_missing(name) for name in load_checkpoint(WEIGHTS / "composer").corpora}
+    reasons = learnt_from()
     here = [name for name, reason in reasons.items() if not reason]
     if not here:
         raise CadenzaError(

@@ -21,6 +21,13 @@ def studio(
         int, typer.Option(min=0, max=65535, help="Port to serve at; 0: any that is free.")
     ] = 8711,
     model: ModelName = "composer",
+    against: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Corpus or folder of MIDI files to look through for what a piece resembles; may be said "
+            "again. By default what the composer was trained on."
+        ),
+    ] = None,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open it in the browser.")] = True,
 ) -> None:
     """Open the studio: a piano roll in the browser that writes with you.
@@ -36,4 +43,4 @@ def studio(
     def told(address: str) -> None:
         out.print(f"The studio is open at {address} (Ctrl-C closes it)", markup=False, highlight=False)
 
-    serve(host, port, model, browser=browser, told=told)
+    serve(host, port, model, browser=browser, told=told, against=against or ())

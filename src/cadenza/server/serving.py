@@ -5,13 +5,14 @@ from __future__ import annotations
 import socket
 import threading
 import webbrowser
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import Final
 
 import uvicorn
 
 from cadenza import compose
+from cadenza.corpus import find_corpus
 from cadenza.errors import CadenzaError
 from cadenza.server.app import create_app
 from cadenza.server.jobs import Jobs
@@ -20,17 +21,28 @@ GRACE: Final = 1
 """Seconds that requests which are under way are given at the end."""
 
 
-def serve(host: str, port: int, model: str, *, browser: bool, told: Callable[[str], None]) -> None:
+def serve(
+    host: str,
+    port: int,
+    model: str,
+    *,
+    browser: bool,
+    told: Callable[[str], None],
+    against: Sequence[str] = (),
+) -> None:
     """Serves until Ctrl-C; `told` is called with the address once it answers there.
 
-    Port 0 is any that is free. Raises CadenzaError for an unknown model and where nothing can listen there.
+    Port 0 is any that is free. `against`: see `resembling`. Raises CadenzaError for an unknown model or
+    corpus, and where nothing can listen there.
     """
     compose.load_model(model)
+    for name in against:
+        find_corpus(name)
     with open_socket(host, port) as listener:
         address = shown_address(host, listener)
         jobs = Jobs()
         config = uvicorn.Config(
-            create_app(host, model, jobs),
+            create_app(host, model, jobs, against),
             log_level="warning",
             timeout_graceful_shutdown=GRACE,
             server_header=False,

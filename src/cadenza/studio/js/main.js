@@ -15,6 +15,7 @@ import { busy, element, make, offer, say, show, showStatus, tell, told, tried } 
 import * as panel from "./panel.js";
 import { framed, note } from "./piece.js";
 import * as recorder from "./recorder.js";
+import { look } from "./resemblance.js";
 import * as roll from "./roll.js";
 import { abilities, alive } from "./server.js";
 import { live, piano, session, takes, transport, view } from "./studio.js";
@@ -143,6 +144,7 @@ const commands = new Commands([
   { id: "pieces", title: "Pieces", group: "Files", keys: ["p"], run: () => library.shelf(dialogs.pieces) },
   { id: "sheet", title: "Sheet music", group: "View", keys: ["g"], refusal: panel.noSheet, run: sheet.toggle, pressed: () => sheet.on },
   { id: "surprise", title: "Colour notes by how unexpected they are", group: "View", keys: ["h"], run: surprises.toggle, pressed: () => surprises.on },
+  { id: "resemblance", title: "Say which passage of the training music the selection, or all, resembles", group: "View", keys: ["e"], run: look },
   { id: "theme", title: "Light or dark", group: "View", keys: ["n"], run: theme },
   { id: "panel", title: "Write together", group: "View", keys: ["w"], run: () => document.body.classList.toggle("together"), pressed: () => document.body.classList.contains("together") },
   { id: "help", title: "All keys", group: "View", keys: ["?"], run: showKeys },

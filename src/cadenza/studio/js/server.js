@@ -59,6 +59,9 @@ export const read = async (file) =>
  * @returns {Promise<{notes: [pitch: number, start: number, nats: number][]}>} */
 export const surprise = async (piece) => await (await ask("/api/surprise", json({ piece }))).json();
 
+/** What a piece resembles, in words. @param {unknown} piece @returns {Promise<{text: string}>} */
+export const resemblance = async (piece) => await (await ask("/api/resemblance", json({ piece }))).json();
+
 /**
  * Bars of a piece as an SVG document, and where they stand: `lines` are the ticks at which all its bars begin, and at
  * which the last one ends; `first` and `bars` which bars these are; `length` how many they are in any but the last.

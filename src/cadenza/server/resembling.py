@@ -1,0 +1,58 @@
+"""A route that says which passage of the training music, or of other pieces, a piece is likest."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from fastapi import APIRouter
+from pydantic import BaseModel
+
+from cadenza.errors import CadenzaError
+from cadenza.originality import examine, heard, open_library
+from cadenza.players import learnt_from
+from cadenza.score import Score
+from cadenza.server.pieces import Piece
+
+
+class Looked(BaseModel):
+    """A piece that is looked for."""
+
+    piece: Piece
+
+
+class Likest(BaseModel):
+    """What was found, in words."""
+
+    text: str
+
+
+def resembling(against: Sequence[str]) -> APIRouter:
+    """The route; `against` names what is looked through, by default what the composer learnt from."""
+    router = APIRouter(prefix="/api")
+    alone = asyncio.Semaphore(1)
+
+    @router.post("/resemblance")
+    async def resemblance(looked: Looked) -> Likest:
+        """The longest run that a piece shares, whose it is, and how it compares with people's pieces."""
+        score = looked.piece.score()
+        async with alone:
+            return Likest(text=await asyncio.to_thread(lambda: _said(score, against or at_hand())))
+
+    return router
+
+
+def at_hand() -> list[str]:
+    """The corpora that the composer learnt from and that are here. Raises CadenzaError where none is."""
+    here = [name for name, missing in learnt_from().items() if not missing]
+    if not here:
+        raise CadenzaError(
+            "the music that the composer learnt from is not on this machine: start the studio with --against "
+            "FOLDER to look through your own, or with CADENZA_DATA naming the folder of the corpora"
+        )
+    return here
+
+
+def _said(score: Score, against: Sequence[str]) -> str:
+    library = open_library(against)
+    return f"{examine(library, heard(score)).verdict} (Looked through: {', '.join(against)}.)"

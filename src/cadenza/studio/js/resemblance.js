@@ -1,0 +1,17 @@
+// Which passage of the music that the composer learnt from the selected notes, or all, resemble.
+
+import { busy, tell, told } from "./page.js";
+import { toWire } from "./piece.js";
+import { resemblance } from "./server.js";
+import { session } from "./studio.js";
+
+/** Looks, and says it. */
+export async function look() {
+  const { piece, selected } = session;
+  const notes = selected.size ? piece.notes.filter((n) => selected.has(n.id)) : piece.notes;
+  try {
+    tell((await busy("Looking through what the composer learnt from …", resemblance(toWire({ ...piece, notes })))).text);
+  } catch (error) {
+    tell(told(error));
+  }
+}
