@@ -112,6 +112,18 @@ def test_without_scipy_one_line_says_what_to_install(people: str, monkeypatch: p
         evaluate(("markov",), people, FEW, silent)
 
 
+def test_sets_of_one_name_are_told_apart(people: str, tmp_path: Path) -> None:
+    other = str(tmp_path / "other" / "people")
+    (tmp_path / "other").mkdir()
+    folder_of(Path(other), range(30, 34))
+    found = evaluate((other,), people, FEW, silent)
+    assert [one.entrant.name for one in found.standings] == [people, other]
+    assert not found.tells(found.others[0]), "four pieces are too few for thirty-two measures"
+    assert "Too few pieces for any measure to differ" in page(found, {})
+    with pytest.raises(CadenzaError, match="named twice"):
+        evaluate((f"{people}/",), people, FEW, silent)
+
+
 @pytest.mark.parametrize(("bars", "pieces"), [(0, 5), (257, 5), (4, 1)])
 def test_excerpts_have_bounds(bars: int, pieces: int) -> None:
     with pytest.raises(CadenzaError, match="can be compared, not"):

@@ -696,6 +696,15 @@ def test_a_folder_of_answers_becomes_a_report(tmp_path: Path) -> None:
     assert (tmp_path / "report" / PAGE).exists()
 
 
+def test_answers_to_an_earlier_version_are_left_out_and_told(tmp_path: Path) -> None:
+    test_a_folder_of_answers_becomes_a_report(tmp_path)
+    old = [Listener("listener 1", "", version=1), Listener("listener 2", "", version=2)]
+    write_listeners(old, tmp_path / "listeners.csv")
+    done = cadenza("listen", "report", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "1 listener of earlier versions of the test left out" in done.stderr
+
+
 def test_a_report_of_preferences_as_json(tmp_path: Path) -> None:
     write_answers(preferences(), tmp_path / "votes.csv")
     done = cadenza("listen", "report", tmp_path / "votes.csv", "-o", tmp_path / "out", "--json")

@@ -352,6 +352,8 @@ def test_more_who_begin_at_once_than_can_be_told_apart(opened: Open) -> None:
         ("nonsense", "no database can be opened at 'nonsense': .*should be as in sqlite:///"),
         ("nosuch://here/a", "no database can be opened at 'nosuch://here/a'"),
         ("sqlite:////nowhere/at/all.sqlite", "unable to open database file"),
+        ("sqlite://", "in memory nothing would be kept"),
+        ("nosuch://me:secret@here/a", r"at 'nosuch://me:\*\*\*@here/a'"),
     ],
 )
 def test_an_address_that_is_no_database_is_told(tmp_path: Path, url: str, words: str) -> None:

@@ -90,5 +90,7 @@ def _show(evaluation: Evaluation) -> None:
         differing = [name for name, found in one.differences.items() if found.is_significant]
         distance = "" if one.distance is None else f"{one.distance.value:.2f}"
         said = f"{len(differing)} of {counted(len(one.differences), 'measure')}" if one.differences else ""
+        if one.differences and not evaluation.tells(one):
+            said = "too few pieces to tell"
         table.add_row(one.entrant.name, str(len(one.entrant.pieces)), distance, said)
     out.print(table)

@@ -124,7 +124,9 @@ def export(
 
     if database is None and not (folder / store.FILE).is_file():
         raise CadenzaError(f"{folder}: no answers: there is no {store.FILE} in it; was it served?")
-    given, listeners = open_store(folder, database).answers(test_name(folder))
+    kept = open_store(folder, database)
+    kept.check_known(test_name(folder))
+    given, listeners = kept.answers(test_name(folder))
     home = out_folder or folder
     with all_or_none():
         answers.write_answers(given, home / answers.ANSWERS)

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cadenza.cli.judging import listen
-from cadenza.cli.shell import AsJson, counted, named, out
+from cadenza.cli.shell import AsJson, counted, named, out, say
 from cadenza.errors import CadenzaError
 
 if TYPE_CHECKING:
@@ -58,6 +58,13 @@ def _analysis(source: Path, home: Path) -> Analysis:
     answers = read_answers(table)
     listeners = read_listeners(home / LISTENERS) if (home / LISTENERS).exists() else None
     design = load_design(home) if (home / FILE).exists() else None
+    if listeners and design:  # the test as it is now; what was answered before it was edited is another's
+        latest = max(listener.version for listener in listeners)
+        earlier = {listener.listener for listener in listeners if listener.version < latest}
+        if earlier:
+            say(f"{counted(len(earlier), 'listener')} of earlier versions of the test left out")
+        listeners = [listener for listener in listeners if listener.listener not in earlier]
+        answers = [answer for answer in answers if answer.listener not in earlier]
     return named(table, lambda: analyse(design or guess_design(source.stem, answers), answers, listeners))
 
 
@@ -120,7 +127,7 @@ def power(
     neither: Annotated[
         float | None, typer.Option(help="preference: share of votes for neither; 0.2.")
     ] = None,
-    systems: Annotated[int, typer.Option(help="Systems that are all compared with each other.")] = 2,
+    systems: Annotated[int, typer.Option(min=2, help="Systems that are all compared with each other.")] = 2,
     chance: Annotated[float, typer.Option("--power", help="Share of such tests that find it.")] = 0.8,
     as_json: AsJson = False,
 ) -> None:

@@ -81,6 +81,8 @@ def reference(name: str, excerpts: Excerpts) -> tuple[Entrant, str]:
     if len(scores) < FEWEST:
         raise CadenzaError(f"{name}: a set has at least {FEWEST} pieces, and here is {len(scores)}")
     about = f"{len(chosen)} of {len(all_of_them)} {'test ' if known else ''}pieces"
+    if prepared.rejected and not known:
+        about += f" ({len(prepared.rejected)} more cannot be read)"
     labels, contents = (tuple(getattr(piece, part) for piece in chosen) for part in ("name", "content"))
     return Entrant(prepared.name, about, tuple(scores), labels, contents), prepared.style
 

@@ -50,7 +50,7 @@ def _sets(evaluation: Evaluation) -> str:
         f"<p>The first {evaluation.excerpts.bars} bars of each piece. "
         "<em>Distance</em>: squared Fréchet distance from the first set between what the composer makes of "
         "64 notes at a time, extrapolated to sets without end: about 0 where sets are of one kind, in units "
-        "of the first set's variance. <em>p</em>: how likely so great a distance is where pieces are dealt "
+        "of the variance of all. <em>p</em>: how likely so great a distance is where pieces are dealt "
         "to the two sets at random.</p>"
         + _table(("set", "pieces", "distance", "p"), [[escape(cell) for cell in row] for row in rows])
     )
@@ -121,6 +121,9 @@ def _measures(evaluation: Evaluation) -> str:
         "interval, and each piece as a dot. Coloured where the set differs from the first one (Mann–Whitney "
         f"test, corrected for all measures by Holm, under {SIGNIFICANT:g}).</p>"
     )
+    few = [escape(one.entrant.name) for one in evaluation.others if not evaluation.tells(one)]
+    if few:
+        about += f"<p><strong>Too few pieces for any measure to differ: {', '.join(few)}.</strong></p>"
     head = ("measure", *(standing.entrant.name for standing in evaluation.standings))
     body = "".join(_measure(name, evaluation.standings) for name in evaluation.reference.measures)
     return about + _framed(map(escape, head), body)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.util import find_spec
+from math import comb
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cadenza.comparison import (
+    SIGNIFICANT,
     Difference,
     Distance,
     Estimate,
@@ -71,6 +74,11 @@ class Evaluation:
         """People's pieces."""
         return self.standings[0]
 
+    def tells(self, standing: Standing) -> bool:
+        """Whether the sets have pieces enough that any measure could differ, all corrected for."""
+        first, second = len(self.reference.entrant.pieces), len(standing.entrant.pieces)
+        return 2 * len(standing.measures) / comb(first + second, first) < SIGNIFICANT
+
     @property
     def others(self) -> tuple[Standing, ...]:
         """What is compared with them."""
@@ -94,15 +102,22 @@ def evaluate(names: Sequence[str], corpus: str, excerpts: Excerpts, advance: Adv
     """
     if find_spec("scipy") is None:
         raise CadenzaError("comparing sets needs scipy: pip install 'cadenza[listen]'")
-    twice = {name for name in names if names.count(name) > 1}
+    given = [corpus, *names]
+    places = [str(Path(name)) for name in given]
+    twice = [name for name, place in zip(given, places, strict=True) if places.count(place) > 1]
     if twice:
-        raise CadenzaError(f"{min(twice)} is named twice: name each set once")
+        raise CadenzaError(f"{twice[-1]} is named twice: name each set once")
     human, style = reference(corpus, excerpts)
-    entrants = [human, *(entrant(name, style, excerpts, advance) for name in names)]
+    found = [human, *(entrant(name, style, excerpts, advance) for name in names)]
+    short = [one.name for one in found]
+    entrants = [
+        one if short.count(one.name) == 1 else replace(one, name=name)
+        for one, name in zip(found, given, strict=True)
+    ]
     composer = _shipped()
     points = [[points_of(piece, composer) for piece in one.pieces] for one in entrants]
-    # The directions are those of the reference: a third set of people's pieces cannot be asked of users.
-    basis = basis_of(np.concatenate(points[0]))
+    # Of all sets alike: directions of the reference alone would be its own, and others seem nearer to it.
+    basis = basis_of(np.concatenate([point for pieces in points for point in pieces]))
     library = open_library([corpus], advance)
     first: dict[str, NDArray[np.float64]] = {}
     standings: list[Standing] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -86,12 +87,11 @@ class Database:
                 METADATA.create_all(self._engine)
         except (exc.ArgumentError, exc.NoSuchModuleError, ImportError) as error:
             raise CadenzaError(
-                f"no database can be opened at {url!r}: {error}; its address should be as in "
+                f"no database can be opened at {_shown(url)!r}: {error}; its address should be as in "
                 "sqlite:///answers.sqlite or postgresql://name@host/answers"
             ) from error
         except UnavailableError as error:
-            shown = sql.make_url(url).render_as_string(hide_password=True)
-            raise CadenzaError(f"{shown}: {error}") from error
+            raise CadenzaError(f"{_shown(url)}: {error}") from error
 
     def close(self) -> None:
         """Lets go of it."""
@@ -106,6 +106,11 @@ class Database:
         engine = self._engine.execution_options(writes=writes)
         with _told(), engine.begin() as connection:
             yield connection
+
+
+def _shown(url: str) -> str:
+    """An address without its password."""
+    return re.sub(r"(://[^:/@]*):[^@]*@", r"\1:***@", url)
 
 
 def sqlite_url(path: Path) -> str:
@@ -127,8 +132,11 @@ def _told() -> Generator[None]:
 
 
 def _engine(url: str) -> sql.Engine:
-    if sql.make_url(url).get_backend_name() != "sqlite":
+    address = sql.make_url(url)
+    if address.get_backend_name() != "sqlite":
         return sql.create_engine(url, pool_pre_ping=True)
+    if address.database in (None, "", ":memory:"):
+        raise exc.ArgumentError("in memory nothing would be kept")
     # SQLite has one writer: one connection, and who comes waits in a line, instead of all trying at once.
     engine = sql.create_engine(
         url, pool_size=1, max_overflow=0, pool_timeout=PATIENCE, connect_args={"timeout": PATIENCE}

@@ -55,7 +55,7 @@ class Question:
             raise CadenzaError(
                 f"{where}: a key has letters, digits and underscores, and begins with a letter"
             )
-        if not 0 < self.highest - self.lowest < MOST_ON_SCALE:
+        if not (0 < self.highest - self.lowest < MOST_ON_SCALE and abs(self.lowest) < 10 * MOST_ON_SCALE):
             raise CadenzaError(f"{where}: a scale from {self.lowest} to {self.highest} is none: 1 to 10, say")
         outside = [step for step in self.anchors if not self.lowest <= step <= self.highest]
         if outside:
@@ -151,7 +151,12 @@ class Design:
                 len({question.kind == "preference" for question in self.questions}) <= 1,
                 "questions: a preference is about two clips, the others about one: make two tests of them",
             ),
+            (
+                not self.questions or not self.compares or len(self.systems) != 1,
+                "a preference is between clips of two systems, and here is one",
+            ),
             (self.trials >= 0, f"trials must be 0 or more, not {self.trials}"),
+            (self.exclusion.fewest_trials <= self.most_trials, "exclusion.fewest_trials: nobody has so many"),
             (0 <= self.attention_checks <= 20, f"attention_checks: 0 to 20, not {self.attention_checks}"),
             (1 <= self.clip_seconds <= 600, f"clip_seconds must be from 1 to 600, not {self.clip_seconds:g}"),
             (
@@ -162,6 +167,12 @@ class Design:
         for fine, why in checks:
             if not fine:
                 raise CadenzaError(why)
+
+    @property
+    def most_trials(self) -> int:
+        """More than these no listener can judge."""
+        clips = max(len(self.clips), 1)
+        return self.trials or (clips * clips if self.questions and self.compares else clips)
 
     @property
     def systems(self) -> tuple[str, ...]:
@@ -188,7 +199,7 @@ def load_design(folder: Path) -> Design:
             f"{folder}: no listening test: its {FILE} cannot be read ({(error.strerror or '').lower()}); "
             "cadenza listen new makes one"
         ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise CadenzaError(f"{path} is no valid TOML: {error}") from error
     if "clips" in table:
         raise CadenzaError(f"{path}: clips: no such key; clips lie in {folder / CLIPS}, a folder a system")

@@ -43,7 +43,7 @@ def listening_order(design: Design, number: int) -> tuple[Trial, ...]:
     Raises CadenzaError for a comparison of systems that have no piece in common.
     """
     trials = [Trial(first, second) for first, second in _judged(design, number)]
-    checks = design.attention_checks
+    checks = min(design.attention_checks, len(trials))
     places = {round(len(trials) * (i + 1) / (checks + 1)): i for i in range(checks)}
     # From the end on, so that a place means the same before and after.
     for place, i in sorted(places.items(), reverse=True):

@@ -154,7 +154,7 @@ def _newton(values: Floats, features: Floats, outcomes: Floats, systems: int) ->
     information: Floats = np.einsum("po,pof,pog->fg", weights, centred, centred).astype(np.float64)
     # Worths count from their mean: only differences matter.
     information[:systems, :systems] += 1.0
-    if np.linalg.cond(information) > SINGULAR:
+    if not len(features) or np.linalg.cond(information) > SINGULAR:
         return None
     bread = np.asarray(np.linalg.inv(information), dtype=np.float64)
     score: Floats = np.einsum("po,pof->f", outcomes, centred)

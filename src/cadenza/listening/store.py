@@ -190,6 +190,17 @@ class Store:
 
     # ------------------------------------------------------------ what came of it
 
+    def check_known(self, test: str) -> None:
+        """Raises CadenzaError where a database of other tests does not know one, whose folder was renamed."""
+        with self._database.transaction() as connection:
+            known = connection.execute(sql.select(TESTS.c.test).distinct()).scalars().all()
+        if test not in known:
+            there = f"to {', '.join(sorted(known))}" if known else "nothing else either"
+            raise CadenzaError(
+                f"no answers are kept to a test {test!r}, but {there}: a test is known by the name of its "
+                "folder; was it renamed or copied?"
+            )
+
     def answers(self, test: str) -> tuple[tuple[Answer, ...], tuple[Listener, ...]]:
         """All answers to a test and all who began it, of every version, in the order of their numbers."""
         tables = LISTENERS.join(TRIALS, TRIALS.c.listener == LISTENERS.c.id).join(
