@@ -384,9 +384,7 @@ def table_runs(found: Sequence[report.Log], measured: report.Measured) -> str:
 
 def table_survey() -> str:
     """The paper's Table 2."""
-    rows = [
-        [name, *figures, "not testable here: it takes listeners"] for name, figures in SURVEY.items()
-    ]
+    rows = [[name, *figures, "not testable here: it takes listeners"] for name, figures in SURVEY.items()]
     return report.markdown(["paper's model", "R", "deviation", "B", "here"], rows)
 
 

@@ -909,8 +909,8 @@ corpus's row is of stretches of validation pieces, as long."""
 BLIND_TEXT = """
 ## Figure 9: the blind test
 
-26 listeners; 1 is random noise, 5 musically plausible, 10 composed by a novice. Not testable here: it takes listeners
-(a test of this design is made by `cadenza listen new`)."""
+26 listeners; 1 is random noise, 5 musically plausible, 10 composed by a novice. Not testable here: it
+takes listeners (a test of this design is made by `cadenza listen new`)."""
 CHOICES_TEXT = """
 ## Where the paper is silent or wrong
 
