@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import pairwise
 from math import lcm, prod
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -22,7 +22,7 @@ from cadenza.listening.answers import (
     write_answers,
     write_listeners,
 )
-from cadenza.listening.design import Clip, Design, Question, load_design
+from cadenza.listening.design import Background, Clip, Design, Question, load_design
 from cadenza.listening.fingerprint import changes, description, digest
 from cadenza.listening.order import Trial, listening_order, mixed, williams
 from cadenza.listening.ready import READY, new_test
@@ -347,3 +347,16 @@ def test_a_table_that_is_none_is_told(tmp_path: Path, text: str, words: str) -> 
     (tmp_path / "listeners.csv").write_text(text)
     with pytest.raises(CadenzaError, match=words):
         read_listeners(tmp_path / "listeners.csv")
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"key": "x" * 100}, "a key has letters"),
+        ({"key": "age", "choices": ("young", "young")}, "a choice is there twice"),
+        ({"key": "age", "choices": ("",)}, "a choice is empty"),
+    ],
+)
+def test_questions_about_listeners_that_nobody_could_answer(asked: dict[str, Any], message: str) -> None:
+    with pytest.raises(CadenzaError, match=message):
+        Background(text="How old are you?", **asked)

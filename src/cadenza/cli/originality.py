@@ -52,9 +52,7 @@ def originality(
 
     files = _files(path)
     if png is not None:
-        if path.is_dir():
-            raise CadenzaError(f"{path}: --png draws one piece: name one of the files in it")
-        check_output(png, source=path)
+        _check_picture(png, path)
     pieces = _heard(files)
     if not pieces:
         raise CadenzaError(f"{path}: none of its {counted(len(files), 'MIDI file')} can be read")
@@ -81,6 +79,15 @@ def originality(
         _print_one(library, names, reports[path])
     if len(pieces) < len(files):
         raise typer.Exit(2)
+
+
+def _check_picture(png: Path, path: Path) -> None:
+    """Raises CadenzaError where no picture can be drawn there of what lies at a path."""
+    if path.is_dir():
+        raise CadenzaError(f"{path}: --png draws one piece: name one of the files in it")
+    check_output(png, source=path)
+    if png.suffix.lower() != ".png":
+        raise CadenzaError(f"{png}: a picture is written: the name should end in .png")
 
 
 def _files(path: Path) -> list[Path]:

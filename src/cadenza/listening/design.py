@@ -29,6 +29,9 @@ SOUND_SUFFIXES: Final = (".wav", ".flac", ".mp3", ".ogg")
 MOST_ON_SCALE: Final = 101
 """Steps of a scale, 0 to 100."""
 
+LONGEST_CHOICE: Final = 200
+"""Letters of an answer to choose from."""
+
 _KEY: Final = re.compile(r"[A-Za-z]\w{0,39}", re.ASCII)
 _STRICT: Final = ConfigDict(extra="forbid")
 
@@ -79,6 +82,17 @@ class Background:
     """As the listener reads it."""
     choices: tuple[str, ...] = ()
     """Answers to choose from; none: a line to write."""
+
+    def __post_init__(self) -> None:
+        if not _KEY.fullmatch(self.key):
+            raise CadenzaError(
+                f"the background question {self.key!r}: a key has letters, digits and underscores, and "
+                "begins with a letter"
+            )
+        if any(not choice or len(choice) > LONGEST_CHOICE for choice in self.choices):
+            raise CadenzaError(f"the background question {self.key!r}: a choice is empty or very long")
+        if len(set(self.choices)) < len(self.choices):
+            raise CadenzaError(f"the background question {self.key!r}: a choice is there twice")
 
 
 @with_config(_STRICT)
