@@ -37,22 +37,21 @@ def resembling(against: Sequence[str]) -> APIRouter:
         """The longest run that a piece shares, whose it is, and how it compares with people's pieces."""
         score = looked.piece.score()
         async with alone:
-            return Likest(text=await asyncio.to_thread(lambda: _said(score, against or at_hand())))
+            return Likest(text=await asyncio.to_thread(lambda: _said(score, against)))
 
     return router
 
 
-def at_hand() -> list[str]:
-    """The corpora that the composer learnt from and that are here. Raises CadenzaError where none is."""
-    here = [name for name, missing in learnt_from().items() if not missing]
-    if not here:
+def _said(score: Score, against: Sequence[str]) -> str:
+    """What is said of a piece. Raises CadenzaError where there is nothing to look through."""
+    passage = heard(score)
+    missing = {} if against else learnt_from()
+    names = against or [name for name, why in missing.items() if not why]
+    if not names:
         raise CadenzaError(
             "the music that the composer learnt from is not on this machine: start the studio with --against "
             "FOLDER to look through your own, or with CADENZA_DATA naming the folder of the corpora"
         )
-    return here
-
-
-def _said(score: Score, against: Sequence[str]) -> str:
-    library = open_library(against)
-    return f"{examine(library, heard(score)).verdict} (Looked through: {', '.join(against)}.)"
+    absent = ", ".join(name for name, why in missing.items() if why)
+    told = f"Looked through: {', '.join(names)}" + (f"; not on this machine: {absent}" if absent else "")
+    return f"{examine(open_library(names), passage).verdict} ({told}.)"

@@ -5,13 +5,18 @@ import { toWire } from "./piece.js";
 import { resemblance } from "./server.js";
 import { session } from "./studio.js";
 
+let looking = false;
+
 /** Looks, and says it. */
 export async function look() {
   const { piece, selected } = session;
+  if (looking) return;
+  looking = true;
   const notes = selected.size ? piece.notes.filter((n) => selected.has(n.id)) : piece.notes;
   try {
     tell((await busy("Looking through what the composer learnt from …", resemblance(toWire({ ...piece, notes })))).text);
   } catch (error) {
     tell(told(error));
   }
+  looking = false;
 }

@@ -68,18 +68,20 @@ const look = () => `${edition} ${width()} ${scale}`;
 async function engrave() {
   if (!on || engraving) return;
   engraving = true;
+  let asked = look();
   try {
     for (let tick = wanted(); tick !== null; tick = wanted()) {
       const { piece } = session;
-      const asked = look();
+      asked = look();
       const got = await busy("Engraving …", engraved({ piece: toWire(piece), tick, width: width(), scale }));
       if (piece === session.piece) show(got, piece, asked); // else it is out of date
     }
   } catch (error) {
-    failed = look();
-    clear(told(error));
+    failed = asked;
+    if (asked === look()) clear(told(error));
   }
   engraving = false;
+  if (failed === asked && asked !== look()) engrave(); // what was refused is no longer what is asked
 }
 
 /** The tick from which on something is to be engraved first. @returns {number | null} */
