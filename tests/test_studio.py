@@ -595,7 +595,7 @@ def test_what_a_passage_resembles_is_said_on_request(browser: Browser, serve: Se
     ):
         draw(page, *LINE)
         wait_for_notes(page, len(LINE))
-        page.keyboard.press("y")
+        page.click("[data-command=resemblance]")
         wait_for_message(page, "Looked through: ")
 
 
