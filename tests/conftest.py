@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import pytest
 from hypothesis import settings
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from cadenza import audio
 from cadenza.midi import write_midi
@@ -182,6 +183,20 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
     """A server for a module of tests."""
     with serving(tmp_path_factory.mktemp("studio")) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def browser(request: pytest.FixtureRequest) -> Iterator[Browser]:
+    """Chromium, told what a module's CHROMIUM says besides."""
+    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if path is None:
+        pytest.fail("no Chromium: apt-get install chromium")
+    expect.set_options(timeout=1000 * PATIENCE)
+    arguments = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=path, args=arguments + request.module.CHROMIUM)
+        yield launched
+        launched.close()
 
 
 @pytest.fixture(scope="session")

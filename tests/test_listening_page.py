@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -12,21 +11,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 if TYPE_CHECKING:
     from conftest import MakeTest, Serve, Studio
 
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
+CHROMIUM = [
     "--mute-audio",
     # What a click of a person allows; the tests click too, and a screen reader may not.
     "--autoplay-policy=no-user-gesture-required",
 ]
-NAMES = ("chromium", "chromium-browser", "google-chrome")
+"""What the browser is told besides."""
 PATIENCE = 120_000
 """Milliseconds after which what should happen counts as never happening: the machine may be very busy."""
 
@@ -55,18 +50,6 @@ key = "training"
 text = "How long have you played an instrument?"
 choices = ["never", "longer"]
 """
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    path = next(filter(None, map(shutil.which, NAMES)), None)
-    if path is None:
-        pytest.fail("no Chromium: apt-get install chromium")
-    expect.set_options(timeout=PATIENCE)
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
-        yield launched
-        launched.close()
 
 
 @pytest.fixture(scope="module")

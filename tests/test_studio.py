@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import socket
 import time
 from collections.abc import Generator, Iterator
@@ -25,7 +24,6 @@ from playwright.sync_api import (
     Locator,
     Page,
     expect,
-    sync_playwright,
 )
 
 from cadenza.midi import midi_bytes, read_midi, write_midi
@@ -38,17 +36,13 @@ if TYPE_CHECKING:
 SCALE = [(60 + step, i * 240, i * 240 + 220, 80) for i, step in enumerate((0, 2, 4, 5, 7, 9, 11, 12) * 2)]
 REBOUND = "rebound.example"
 """A name that leads here, as an attacker's can (DNS rebinding)."""
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
+CHROMIUM = [
     "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
     f"--host-resolver-rules=MAP {REBOUND} 127.0.0.1",
 ]
-NAMES = ("chromium", "chromium-browser", "google-chrome")
+"""What the browser is told besides."""
 PATIENCE = 120_000
 """Milliseconds after which what should happen counts as never happening: the machine may be very busy."""
 
@@ -61,18 +55,6 @@ REMEMBER = """
     }).observe(document, {childList: true, subtree: true});
 """
 """Keeps every message of the page, for they go away by themselves, however late one looks."""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    path = next(filter(None, map(shutil.which, NAMES)), None)
-    if path is None:
-        pytest.fail("no Chromium: apt-get install chromium")
-    expect.set_options(timeout=PATIENCE)
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
-        yield launched
-        launched.close()
 
 
 @contextmanager
