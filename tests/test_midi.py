@@ -15,9 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cadenza import midi
 from cadenza.errors import CadenzaError, MidiError
-from cadenza.midi import midi_bytes, parse_midi, read_midi, read_notes, write_midi
+from cadenza.midi import chunks, midi_bytes, parse_midi, read_midi, read_notes, reading, write_midi
 from cadenza.score import NOTE, Event, KeySignature, Score, Tempo, TimeSignature, Track, note_array
 
 END = "00ff2f00"
@@ -267,12 +266,12 @@ def test_paths_that_are_no_file(read, tmp_path: Path) -> None:
 def test_sizes_are_bounded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     path = tmp_path / "big.mid"
     path.write_bytes(smf(SCALE * 10))
-    monkeypatch.setattr(midi, "MAX_NOTES", 29)
+    monkeypatch.setattr(reading, "MAX_NOTES", 29)
     with pytest.raises(MidiError, match="more than 29 notes"):
         read_midi(path)
     with pytest.raises(MidiError, match="30 notes, more than the 29"):
         read_notes(path)
-    monkeypatch.setattr(midi, "MAX_BYTES", 100)
+    monkeypatch.setattr(chunks, "MAX_BYTES", 100)
     with pytest.raises(MidiError, match="more than the"):
         read_midi(path)
     with pytest.raises(MidiError, match="more than the"):
