@@ -29,6 +29,11 @@ PITCH_WAVELENGTHS: Final = (6, 12, 24, 96)
 
 LONGEST_CONTEXT: Final = 16_384
 """Notes. The engine keeps the keys and values of a context, and no tensor vouches for its length."""
+RECALL_NOTES: Final = 4
+"""Notes by which the composer finds what followed the same notes before."""
+RECALL_WIDTH: Final = 64
+"""Numbers by which they are compared."""
+
 LARGEST_WEIGHT: Final = 1000.0
 """No trained weight comes near it, and beyond it single precision may overflow in the middle of a piece."""
 

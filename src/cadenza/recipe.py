@@ -133,6 +133,8 @@ class TrainingConfig:
     """Checkpoint folder whose weights a new run begins with, its optimiser fresh; empty: from random ones."""
     reset: str = ""
     """Of `init`, parameters whose names begin so are left out and begin at random."""
+    only: str = ""
+    """Parameters whose names begin so are trained, all others stay as they are; empty: all are trained."""
     steps: int = 6000
     """Optimiser steps."""
     epochs: int = 0

@@ -59,7 +59,7 @@ PUBLISHED: Final[dict[str, Callable[..., torch.optim.Optimizer]]] = {
 
 def make_optimisers(model: nn.Module, config: TrainingConfig) -> list[torch.optim.Optimizer]:
     """The optimisers of a model's parameters, each group with its own full rate under `initial_lr`."""
-    parameters = dict(model.named_parameters())
+    parameters = {n: p for n, p in model.named_parameters() if p.requires_grad}
     rate, decay = config.rate, config.weight_decay
     optimisers: list[torch.optim.Optimizer]
     if config.optimiser in ("muon", "adamw"):
@@ -67,12 +67,14 @@ def make_optimisers(model: nn.Module, config: TrainingConfig) -> list[torch.opti
         if config.optimiser == "adamw":
             matrices = set[str]()
         rest = [p for n, p in parameters.items() if n not in matrices]
-        optimisers = [torch.optim.AdamW(rest, lr=rate, betas=(0.9, 0.95), weight_decay=decay)]
+        optimisers = []
+        if rest:
+            optimisers.append(torch.optim.AdamW(rest, lr=rate, betas=(0.9, 0.95), weight_decay=decay))
         if matrices:
             chosen = [parameters[n] for n in sorted(matrices)]
             optimisers.append(torch.optim.Muon(chosen, lr=config.matrix_rate, weight_decay=decay))
     else:
-        optimisers = [PUBLISHED[config.optimiser](model.parameters(), lr=rate, weight_decay=decay)]
+        optimisers = [PUBLISHED[config.optimiser](parameters.values(), lr=rate, weight_decay=decay)]
     for optimiser in optimisers:
         for group in optimiser.param_groups:
             group["initial_lr"] = group["lr"]
@@ -194,6 +196,7 @@ class Run:
         recipe = replace(recipe, sizes=self.batches.sizes)
         self.recipe, self.folder = recipe, folder
         self.model: nn.Module = MODELS[recipe.model].build(recipe.sizes).to(config.device)
+        _freeze(self.model, config.only)
         self.optimisers = make_optimisers(self.model, config)
         if config.epochs and not self.batches.epoch:
             raise CadenzaError("training.epochs needs data that are read in epochs: data.order")
@@ -238,9 +241,10 @@ class Run:
         tensors = {k: torch.from_numpy(v) for k, v in load_tensors(folder, checkpoint).items()}
         if isinstance(self.recipe.sizes, ComposerConfig):
             tensors = _with_styles(tensors, checkpoint.sizes["styles"], self.recipe.sizes.styles)
-        # What adds nothing at first may be newer than the checkpoint.
+        # What adds nothing at first may be newer than the checkpoint, and so may what is reset.
         own = self.model.state_dict()
-        tensors |= {name: own[name] for name in own.keys() - tensors.keys() if not own[name].any()}
+        newer = (n for n in own.keys() - tensors.keys() if n in drawn or not own[n].any())
+        tensors |= {name: own[name] for name in newer}
         try:
             # Not by its sizes: the grid of a roll, say, may change, and the dropout.
             self.model.load_state_dict(tensors)
@@ -367,6 +371,16 @@ class Run:
             notes = stream(composer, passage, constraints=Constraints(), sampling=Sampling(), seed=1)
             score = decode(sequence_of(list(notes), "metrical"))
             write_midi(score, self.folder / "samples" / f"{self.step:06d}-{style}.mid")
+
+
+def _freeze(model: nn.Module, only: str) -> None:
+    """Leaves to training what is named so. Raises CadenzaError where nothing is."""
+    chosen = [parameter for name, parameter in model.named_parameters() if name.startswith(only)]
+    if not chosen:
+        raise CadenzaError(f"training.only: no parameter's name begins with {only!r}")
+    model.requires_grad_(requires_grad=False)
+    for parameter in chosen:
+        parameter.requires_grad_()
 
 
 def _initial(config: TrainingConfig) -> Path:

@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from cadenza.architecture import ComposerConfig, rotary_frequencies
 from cadenza.models.base import EventBatch, EventModel, norm
+from cadenza.models.recall import Recall
 from cadenza.representation.edits import AFTER, DRAWN
 from cadenza.representation.events import STEPS_PER_QUARTER
 
@@ -83,7 +84,13 @@ class Composer(EventModel):
         super().__init__(config.width, config.styles)
         self.config = config
         self.blocks = nn.ModuleList(Block(config, layer) for layer in range(config.layers))
+        self.recall = Recall(config.width)
         self.register_buffer("frequencies", torch.from_numpy(rotary_frequencies()).float(), persistent=False)
+
+    def forward(self, batch: EventBatch) -> Tensor:
+        """See `EventModel.forward`: of the mixture with what is recalled."""
+        known = self.trunk(batch)
+        return self.recall(known, self.heads(known, batch), batch)
 
     def trunk(self, batch: EventBatch) -> Tensor:
         # What is announced stands beside the element before it (see `representation.edits.index_of`).

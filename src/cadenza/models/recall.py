@@ -1,0 +1,124 @@
+"""Recall: what follows a note is drawn as it followed the same notes before, or as the network says.
+
+Music repeats itself to the letter, and a small network remembers how, not what. So a row is drawn from a
+mixture: of the network's row, and of the rows of notes that were read before. How much each of these counts
+is told by how well the four notes before it match the last four drawn ones: a scalar product of sums of
+embeddings, a soft n-gram. Each field of such a row is copied or, with a chance that the network gives, drawn
+as the network says; what is drawn of a row tells how likely each is to be the one that is being copied. So
+the mixture is of whole rows, its likelihood is exact, and a copy may leave the path at any field.
+
+The mixture with a sentinel is that of Merity et al., "Pointer sentinel mixture models" (2017), section 2;
+new are whole rows in place of words, the posterior along their fields, and keys that are sums over notes.
+
+The engine has the same arithmetic in NumPy (`cadenza.engine.recall`); a test holds the two together.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from cadenza.architecture import RECALL_NOTES, RECALL_WIDTH
+from cadenza.models.base import EventBatch, embedding
+from cadenza.representation.edits import AFTER, DRAWN
+from cadenza.representation.events import END, FIELDS
+
+FEATURES = 3
+"""Fields by which notes are matched: shift, pitch and duration."""
+
+
+class Recall(nn.Module):
+    """See the module."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.notes = nn.ModuleList(
+            embedding(field.size, RECALL_WIDTH) for _ in range(RECALL_NOTES) for field in FIELDS[:FEATURES]
+        )
+        self.sharpness = nn.Parameter(torch.tensor(6.0))
+        self.own = nn.Linear(width, 1)
+        self.stray = nn.Linear(width, len(FIELDS))
+        nn.init.zeros_(self.own.weight)
+        nn.init.zeros_(self.stray.weight)
+        nn.init.constant_(self.own.bias, 6.0)
+        nn.init.constant_(self.stray.bias, -1.0)
+
+    def forward(self, known: Tensor, own: Tensor, batch: EventBatch) -> Tensor:
+        """Log-probabilities of the fields of `next_rows` in the mixture: (batch, time, 5).
+
+        known: (batch, time, width), what the network knows before a row is drawn. own: (batch, time, 5), its
+        log-probabilities.
+        """
+        with torch.autocast(known.device.type, enabled=False):
+            match = self._matches(batch)
+        alone = self.own(known).float()
+        weights = torch.cat([alone, match], -1).log_softmax(-1)
+        stray = torch.sigmoid(self.stray(known).float())
+        stays = batch.next_rows[..., 0] == END
+        within = (batch.next_rows[..., 0] == 0) & (batch.last >= 0)
+        columns: list[Tensor] = []
+        for i in range(len(FIELDS)):
+            theirs, target = batch.rows[:, None, :, i], batch.next_rows[..., None, i]
+            network = own[..., i : i + 1]
+            free = stray[..., i : i + 1]
+            copied = (theirs == target) * (1 - free) + free * network.exp()
+            if i < 2:
+                copied = torch.where(_impossible(theirs, batch, i, within), network.exp(), copied)
+            likely = torch.cat([network, copied.clamp(min=1e-12).log()], -1)
+            settled = stays if i else torch.zeros_like(stays)
+            if i == len(FIELDS) - 1:
+                settled = settled | within
+            joint = weights + torch.where(settled[..., None], 0.0, likely)
+            total = joint.logsumexp(-1, keepdim=True)
+            columns.append(total[..., 0])
+            weights = joint - total
+        return torch.stack(columns, -1)
+
+    def _matches(self, batch: EventBatch) -> Tensor:
+        """How well what came before each note matches the last drawn ones: (batch, time, time).
+
+        Minus infinity where an element was not read yet, or is no note that was or might have been drawn.
+        """
+        drawn = (batch.kinds == DRAWN) & ~batch.is_start
+        after = batch.kinds == AFTER
+        places = torch.arange(batch.kinds.shape[1], device=batch.kinds.device)
+        # Of each element the last of its sort up to itself; -1 for none.
+        last_drawn, last_after = (torch.where(sort, places, -1).cummax(1).values for sort in (drawn, after))
+        before = torch.where(after, _earlier(last_after), _earlier(last_drawn))
+        known = self._known(batch.rows, before)
+        queries, keys = _at(known, last_drawn), _at(known, before)
+        scores = self.sharpness * queries @ keys.transpose(1, 2)
+        allowed = (drawn | after)[:, None] & (places <= places[:, None])
+        return scores.masked_fill(~allowed, -torch.inf)
+
+    def _known(self, rows: Tensor, before: Tensor) -> Tensor:
+        """Each note and those of its sort before it as one vector of unit length: (batch, time, 64)."""
+        place = torch.arange(rows.shape[1], device=rows.device).expand(rows.shape[:2])
+        total = torch.zeros((), device=rows.device)
+        for note in range(RECALL_NOTES):
+            there = rows.gather(1, place.clamp(min=0)[..., None].expand(-1, -1, rows.shape[-1]))
+            tables = self.notes[FEATURES * note : FEATURES * (note + 1)]
+            vector = torch.stack([table(there[..., i]) for i, table in enumerate(tables)]).sum(0)
+            total = total + torch.where((place >= 0)[..., None], vector, 0.0)
+            place = torch.where(place >= 0, before.gather(1, place.clamp(min=0)), -1)
+        return F.normalize(total.float(), dim=-1, eps=1e-6)
+
+
+def _earlier(last: Tensor) -> Tensor:
+    """Of each element the last one before it, from the last up to it: (batch, time)."""
+    return F.pad(last, (1, 0), value=-1)[:, :-1]
+
+
+def _at(known: Tensor, places: Tensor) -> Tensor:
+    """Vectors at places (batch, time), zeros at -1."""
+    found = known.gather(1, places.clamp(min=0)[..., None].expand(-1, -1, known.shape[-1]))
+    return torch.where((places >= 0)[..., None], found, 0.0)
+
+
+def _impossible(theirs: Tensor, batch: EventBatch, field: int, within: Tensor) -> Tensor:
+    """Which notes cannot be copied, since the order of rows excludes what they are: (batch, time, time)."""
+    if field == 0:
+        full = batch.last == FIELDS[1].size - 1
+        return full[..., None] & (theirs == 0)
+    return within[..., None] & (theirs <= batch.last[..., None])
