@@ -31,6 +31,8 @@ LONGEST_CONTEXT: Final = 16_384
 """Notes. The engine keeps the keys and values of a context, and no tensor vouches for its length."""
 RECALL_NOTES: Final = 4
 """Notes by which the composer finds what followed the same notes before."""
+RECALL_FIELDS: Final = 3
+"""Fields of a note that are looked at for that: shift, pitch and duration."""
 RECALL_WIDTH: Final = 64
 """Numbers by which they are compared."""
 
@@ -86,6 +88,7 @@ class ComposerConfig:
             yield f"blocks.{i}.up.weight", (self.feed_forward, width)
             yield f"blocks.{i}.down.weight", (width, self.feed_forward)
         yield from _head_shapes(width)
+        yield from _recall_shapes(width)
 
 
 @dataclass(frozen=True)
@@ -165,6 +168,16 @@ def _head_shapes(width: int) -> Iterator[tuple[str, Shape]]:
     yield "heads.seam.weight", (SEAMS, width)
     yield "heads.seam_there.weight", (SEAMS, width)
     yield "heads.joins.weight", (FIELDS[1].size, width)
+
+
+def _recall_shapes(width: int) -> Iterator[tuple[str, Shape]]:
+    """Of what recalls the notes that followed the same notes before."""
+    for i in range(RECALL_NOTES * RECALL_FIELDS):
+        yield f"recall.notes.{i}.weight", (FIELDS[i % RECALL_FIELDS].size, RECALL_WIDTH)
+    yield "recall.sharpness", (1,)
+    for name, size in (("own", 1), ("stray", len(FIELDS))):
+        yield f"recall.{name}.weight", (size, width)
+        yield f"recall.{name}.bias", (size,)
 
 
 def check_tensors(tensors: Mapping[str, NDArray[Any]], shapes: Iterable[tuple[str, Shape]]) -> None:

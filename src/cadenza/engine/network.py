@@ -18,7 +18,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from cadenza.architecture import BAR_UNIT, ComposerConfig, style_index
+from cadenza.architecture import BAR_UNIT, RECALL_WIDTH, ComposerConfig, style_index
 from cadenza.engine.arithmetic import (
     feed_forward_few,
     feed_forward_one,
@@ -34,6 +34,7 @@ from cadenza.engine.arithmetic import (
     turn_tables,
 )
 from cadenza.engine.cache import Array, Cache, JointCache
+from cadenza.engine.recall import Memory, Recall, Targets
 from cadenza.representation.conditions import CONDITIONS, NO_CHORDS
 from cadenza.representation.edits import (
     AFTER,
@@ -71,13 +72,14 @@ STEPS_OF_SHIFTS: Final = np.append(SHIFT.table, 0)
 class ComposerState:
     """Everything that the notes so far have left behind; `step` changes it in place.
 
-    caches: one a layer. count: elements so far, the start included. known: (width,), the trunk's output for
-    the next row. onset, pitch, pedal: of the last drawn note, in steps and as symbols; pitch is -1 before it.
-    fixed: the notes of the setting. seam: its own. asked: (width,), what is added to each input for what is
-    asked.
+    caches: one a layer. memory: the notes that can be recalled. count: elements so far, the start included.
+    known: (width,), the trunk's output for the next row. onset, pitch, pedal: of the last drawn note, in
+    steps and as symbols; pitch is -1 before it. fixed: the notes of the setting. seam: its own. asked:
+    (width,), what is added to each input for what is asked.
     """
 
     caches: list[Cache]
+    memory: Memory
     count: int
     known: Array
     onset: int
@@ -95,11 +97,12 @@ class ComposerState:
 class JointState:
     """What the notes so far of several takes have left behind; see `ComposerState`.
 
-    caches: one a layer. counts, onsets, pitches, pedals: (takes,). known: (takes, width). What all takes have
-    in common stands in `shared`, the state that they go on from.
+    caches: one a layer. memories: one a take. counts, onsets, pitches, pedals: (takes,). known: (takes,
+    width). What all takes have in common stands in `shared`, the state that they go on from.
     """
 
     caches: list[JointCache]
+    memories: list[Memory]
     counts: NDArray[np.int64]
     known: Array
     onsets: NDArray[np.int64]
@@ -191,6 +194,7 @@ class NumpyComposer(JointModel[ComposerState, JointState]):
         self._begins, self._sounds = table("heads.begins"), table("heads.sounds")
         self._seam, self._seam_there = table("heads.seam"), table("heads.seam_there")
         self._joins = table("heads.joins")
+        self._recall = Recall(weights)
         # Where drawn notes are near the end of the piece, that is told more strongly than it was learnt.
         stronger = np.where(np.arange(SEAMS) < FIELDS[0].size, 1, RESOLVE).astype(np.float32)[:, None]
         self._seam_drawn: Array = stronger * self._seam
@@ -295,6 +299,8 @@ class NumpyComposer(JointModel[ComposerState, JointState]):
         self._read_after(state)
         x, onsets, pitches = self._inputs(prompt, state)
         if prompt is not None and len(prompt):
+            heard = len(x) - (len(x) > len(prompt))
+            self._recall.read(state.memory, prompt.rows[-heard:].astype(np.int64), drawn=True)
             state.onset = int(prompt.onsets[-1])
             state.pitch, state.pedal = int(prompt.rows[-1, 1]), int(prompt.rows[-1, 4])
         x[-1] += self._asked_now(state)
@@ -328,6 +334,7 @@ class NumpyComposer(JointModel[ComposerState, JointState]):
         rows = after.rows.astype(np.int64)
         x = self._embed_elements(rows, places, np.full(len(rows), AFTER), state.style)
         self._read(state, x, self._turns(after.onsets, np.arange(len(x)), rows[:, 1]))
+        self._recall.read(state.memory, rows, drawn=False)
         state.count = len(x)
 
     def _empty_state(self, style: str | None, places: Places, setting: Setting = FREE) -> ComposerState:
@@ -336,6 +343,7 @@ class NumpyComposer(JointModel[ComposerState, JointState]):
         keys, values = np.empty((heads, size, 0), np.float32), np.empty((heads, 0, size), np.float32)
         return ComposerState(
             caches=[Cache(self.config.reach(layer), keys, values) for layer in range(self.config.layers)],
+            memory=Memory(self.config.context),
             count=0,
             known=np.empty(0, np.float32),
             onset=0,
@@ -387,6 +395,7 @@ class NumpyComposer(JointModel[ComposerState, JointState]):
         """See `SequenceModel.step`."""
         row: list[int] = []
         known, place, within = state.known, (NO_POSITION, 0), False
+        recalled = self._recall.recalled(state.memory, known)
         if state.setting is not FREE:
             known = known + self._before(state, np.array([state.onset]))[0]
         for i, head in enumerate(self._heads):
@@ -398,7 +407,7 @@ class NumpyComposer(JointModel[ComposerState, JointState]):
                 logits[0] = -np.inf
             if i == 1 and within:
                 logits[: state.pitch + 1] = -np.inf
-            row.append(choose(i, logits))
+            row.append(choose(i, recalled.offer(i, logits)))
             if i == 0:
                 if row[0] == END:
                     return (END, 0, 0, 0, 0)
@@ -408,6 +417,7 @@ class NumpyComposer(JointModel[ComposerState, JointState]):
                 known = known + self._chosen_position[place[0]] + self._there(state, onset)
             if i < len(self._chosen):
                 known = known + self._chosen[i][row[i]]
+                recalled.drew(i, row[i])
         self._take(state, row, place)
         return tuple(row)
 
@@ -435,6 +445,7 @@ class NumpyComposer(JointModel[ComposerState, JointState]):
         """Makes a drawn row the last of the notes so far."""
         state.onset += SHIFT.values[row[0]]
         state.pitch, state.pedal = row[1], row[4]
+        self._recall.read(state.memory, np.array([row]), drawn=True)
         symbols = np.array([*row, place[0], place[1] // BAR_UNIT, state.style])
         x = self._embedding.take(symbols + self._offsets, axis=0).sum(0)
         if state.setting is not FREE:
@@ -452,6 +463,7 @@ class NumpyComposer(JointModel[ComposerState, JointState]):
 
         return JointState(
             caches=[JointCache.of(cache, takes) for cache in state.caches],
+            memories=[state.memory.copy() for _ in range(takes)],
             counts=each(state.count),
             known=np.stack([state.known] * takes),
             onsets=each(state.onset),
@@ -464,6 +476,7 @@ class NumpyComposer(JointModel[ComposerState, JointState]):
         """See `JointModel.keep`."""
         for cache in joint.caches:
             cache.keep(takes)
+        joint.memories = [joint.memories[take] for take in takes]
         joint.counts, joint.known = joint.counts[takes], joint.known[takes]
         joint.onsets, joint.pitches = joint.onsets[takes], joint.pitches[takes]
         joint.pedals = joint.pedals[takes]
@@ -475,6 +488,7 @@ class NumpyComposer(JointModel[ComposerState, JointState]):
         digest.update(self._embedding.tobytes())
         for block in self._blocks:
             digest.update(block.query_key_value.tobytes())
+        digest.update(self._recall.table.tobytes())
         return digest.hexdigest()
 
     def arrays_of(self, joint: JointState) -> dict[str, NDArray[Any]]:
@@ -482,6 +496,10 @@ class NumpyComposer(JointModel[ComposerState, JointState]):
         arrays: dict[str, NDArray[Any]] = {name: getattr(joint, name) for name in ("known", *COUNTED)}
         for i, cache in enumerate(joint.caches):
             arrays |= {f"{name}.{i}": array for name, array in cache.arrays().items()}
+        seen = [memory.seen() for memory in joint.memories]
+        arrays["recall.keys"] = np.stack([keys for keys, _ in seen])
+        arrays["recall.rows"] = np.stack([rows for _, rows in seen])
+        arrays["recall.recent"] = np.stack([memory.recent for memory in joint.memories])
         return arrays
 
     def joint_of(
@@ -505,7 +523,23 @@ class NumpyComposer(JointModel[ComposerState, JointState]):
             if (counted[name] < least).any() or (counted[name] > most).any():
                 raise ValueError(f"its {name} are none")
         known = _checked(arrays["known"], np.float32, (takes, self.config.width))
-        return JointState(caches=caches, known=known, shared=shared, **counted)
+        memories = [self._memory_of(arrays, take, takes) for take in range(takes)]
+        return JointState(caches=caches, memories=memories, known=known, shared=shared, **counted)
+
+    def _memory_of(self, arrays: Mapping[str, NDArray[Any]], take: int, takes: int) -> Memory:
+        """The memory of one take. Raises ValueError where the arrays hold none."""
+        notes, recent = arrays["recall.rows"].shape[1:2], arrays["recall.recent"].shape[1:2]
+        fields = len(FIELDS)
+        keys = _checked(arrays["recall.keys"], np.float32, (takes, *notes, RECALL_WIDTH))
+        rows = _checked(arrays["recall.rows"], np.int64, (takes, *notes, fields))
+        last = _checked(arrays["recall.recent"], np.int64, (takes, *recent, fields))
+        sizes = np.array([field.size for field in FIELDS])
+        if any(((symbols < 0) | (symbols >= sizes)).any() for symbols in (rows, last)):
+            raise ValueError("its recalled rows are none")
+        memory = Memory(self.config.context)
+        self._recall.read(memory, last[take], drawn=True)
+        memory.keys, memory.rows, memory.filled = keys[take], rows[take], len(rows[take])
+        return memory
 
     def tell_one(self, joint: JointState, take: int, known: Known) -> None:
         """See `JointModel.tell_one`."""
@@ -528,6 +562,7 @@ class NumpyComposer(JointModel[ComposerState, JointState]):
         places: list[tuple[int, int]] = []
         within = np.zeros(len(takes), bool)
         some_within = False
+        recalled = self._recall.recalled_together(joint.memories, known)
         if shared.setting is not FREE:
             known = known + self._before(shared, joint.onsets)
         for i, head in enumerate(self._heads):
@@ -542,8 +577,9 @@ class NumpyComposer(JointModel[ComposerState, JointState]):
             elif i == 1 and some_within:
                 not_above = joint.pitches[drawn, None] >= KEYS
                 logits[not_above & within[drawn, None]] = -np.inf
-            symbols = choose(i, logits, drawn)
+            symbols = choose(i, recalled.offer(i, logits, drawn), drawn)
             rows[drawn, i] = symbols
+            recalled.drew(i, symbols, drawn)
             if i == 0:
                 drawn = takes[symbols != END]
                 within = (symbols == 0) & (joint.pitches >= 0)
@@ -570,6 +606,8 @@ class NumpyComposer(JointModel[ComposerState, JointState]):
         """Makes drawn rows the last of the takes."""
         joint.onsets = joint.onsets + STEPS_OF_SHIFTS[rows[:, 0]]
         joint.pitches, joint.pedals = rows[:, 1], rows[:, 4]
+        for memory, row in zip(joint.memories, rows, strict=True):
+            self._recall.read(memory, row[None], drawn=True)
         x = self._embed(rows, places, joint.shared.style)
         if joint.shared.setting is not FREE:
             x += [self._asked_at(joint.shared, onset) for onset in joint.onsets.tolist()]
@@ -585,7 +623,19 @@ class NumpyComposer(JointModel[ComposerState, JointState]):
         drawn = np.concatenate([rows, [[END, 0, 0, 0, 0]]])
         led_to = np.concatenate([_places(sequence), [[NO_POSITION, 0]]])
         last = np.concatenate([[-1], rows[:, 1]])
-        scores = self._score(self.states(sequence, style), drawn, led_to, last, 0.0)
+        known = self.states(sequence, style)
+        own = self._score(known, drawn, led_to, last, 0.0)
+        vectors = self._recall.vectors(rows)
+        queries = np.concatenate([np.zeros((1, RECALL_WIDTH), np.float32), vectors])
+        scores = np.empty_like(own)
+        for i in range(0, len(own), CHUNK):
+            part, first = slice(i, i + CHUNK), max(0, i - self.config.context)
+            notes = slice(first, i + CHUNK)
+            matches = (queries[part] @ queries[:-1][notes].T).astype(np.float64)
+            age = np.arange(len(own))[part, None] - np.arange(len(rows))[notes]
+            matches[(age < 1) | (age > self.config.context)] = -np.inf
+            targets = Targets(drawn[part], last[part])
+            scores[part] = self._recall.scores(own[part], known[part], matches, rows[notes], targets)
         return scores if sequence.complete else scores[:-1]
 
     def states(self, sequence: EventSequence, style: str | None) -> Array:
@@ -629,13 +679,39 @@ class NumpyComposer(JointModel[ComposerState, JointState]):
         there = there + self._seam_there[elements.seam[drawn, 1]]
         ahead: Array = self._ahead[elements.ahead[drawn]] + self._seam[elements.seam[drawn, 0]]
         joined: Array = np.matmul(elements.joins[drawn], self._joins, dtype=np.float32)
-        return self._score(
-            np.concatenate(known)[drawn] + ahead + joined,
+        read: Array = np.concatenate(known)[drawn]
+        own = self._score(
+            read + ahead + joined,
             elements.next_rows[drawn],
             elements.next_places[drawn],
             elements.last[drawn],
             there + self._chosen_chord[elements.chords[drawn, 2]],
         )
+        matches, theirs = self._matches(elements)
+        targets = Targets(elements.next_rows[drawn], elements.last[drawn])
+        return self._recall.scores(own, read, matches[drawn], theirs, targets)
+
+    def _matches(self, elements: Elements) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """How well what came before each note matches what was drawn last, and the notes.
+
+        (elements, notes), minus infinity where a note was not read yet, and (notes, 5).
+        """
+        after = np.flatnonzero(elements.kinds == AFTER)
+        drawn = np.flatnonzero((elements.kinds == DRAWN) & ~elements.is_start)
+        notes, memory = np.concatenate([after, drawn]), Memory(len(elements.kinds))
+        self._recall.read(memory, elements.rows[after], drawn=False)
+        self._recall.read(memory, elements.rows[drawn], drawn=True)
+        keys, rows = memory.seen()
+        found = np.concatenate(
+            [np.zeros((1, RECALL_WIDTH), np.float32), self._recall.vectors(elements.rows[drawn])]
+        )
+        places = np.arange(len(elements.kinds))[:, None]
+        queries = found[np.searchsorted(drawn, places[:, 0], side="right")]
+        matches = (queries @ keys.T).astype(np.float64)
+        read = np.searchsorted(notes, places, side="right")
+        age = read - np.arange(len(notes))
+        matches[(age < 1) | (age > self.config.context)] = -np.inf
+        return matches, rows
 
     def _score(
         self,

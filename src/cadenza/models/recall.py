@@ -19,13 +19,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from cadenza.architecture import RECALL_NOTES, RECALL_WIDTH
+from cadenza.architecture import RECALL_FIELDS, RECALL_NOTES, RECALL_WIDTH
 from cadenza.models.base import EventBatch, embedding
 from cadenza.representation.edits import AFTER, DRAWN
 from cadenza.representation.events import END, FIELDS
-
-FEATURES = 3
-"""Fields by which notes are matched: shift, pitch and duration."""
 
 
 class Recall(nn.Module):
@@ -34,9 +31,11 @@ class Recall(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
         self.notes = nn.ModuleList(
-            embedding(field.size, RECALL_WIDTH) for _ in range(RECALL_NOTES) for field in FIELDS[:FEATURES]
+            embedding(field.size, RECALL_WIDTH)
+            for _ in range(RECALL_NOTES)
+            for field in FIELDS[:RECALL_FIELDS]
         )
-        self.sharpness = nn.Parameter(torch.tensor(6.0))
+        self.sharpness = nn.Parameter(torch.full((1,), 6.0))
         self.own = nn.Linear(width, 1)
         self.stray = nn.Linear(width, len(FIELDS))
         nn.init.zeros_(self.own.weight)
@@ -54,24 +53,25 @@ class Recall(nn.Module):
             match = self._matches(batch)
         alone = self.own(known).float()
         weights = torch.cat([alone, match], -1).log_softmax(-1)
-        stray = torch.sigmoid(self.stray(known).float())
+        odds = self.stray(known).float()
+        stray, copies = F.logsigmoid(odds), F.logsigmoid(-odds)
         stays = batch.next_rows[..., 0] == END
         within = (batch.next_rows[..., 0] == 0) & (batch.last >= 0)
         columns: list[Tensor] = []
         for i in range(len(FIELDS)):
             theirs, target = batch.rows[:, None, :, i], batch.next_rows[..., None, i]
             network = own[..., i : i + 1]
-            free = stray[..., i : i + 1]
-            copied = (theirs == target) * (1 - free) + free * network.exp()
+            other = stray[..., i : i + 1] + network
+            copied = torch.where(theirs == target, torch.logaddexp(copies[..., i : i + 1], other), other)
             if i < 2:
-                copied = torch.where(_impossible(theirs, batch, i, within), network.exp(), copied)
-            likely = torch.cat([network, copied.clamp(min=1e-12).log()], -1)
+                copied = torch.where(_impossible(theirs, batch, i, within), network, copied)
+            likely = torch.cat([network, copied], -1)
             settled = stays if i else torch.zeros_like(stays)
             if i == len(FIELDS) - 1:
                 settled = settled | within
             joint = weights + torch.where(settled[..., None], 0.0, likely)
             total = joint.logsumexp(-1, keepdim=True)
-            columns.append(total[..., 0])
+            columns.append(torch.where(settled, 0.0, total[..., 0]))
             weights = joint - total
         return torch.stack(columns, -1)
 
@@ -98,7 +98,7 @@ class Recall(nn.Module):
         total = torch.zeros((), device=rows.device)
         for note in range(RECALL_NOTES):
             there = rows.gather(1, place.clamp(min=0)[..., None].expand(-1, -1, rows.shape[-1]))
-            tables = self.notes[FEATURES * note : FEATURES * (note + 1)]
+            tables = self.notes[RECALL_FIELDS * note : RECALL_FIELDS * (note + 1)]
             vector = torch.stack([table(there[..., i]) for i, table in enumerate(tables)]).sum(0)
             total = total + torch.where((place >= 0)[..., None], vector, 0.0)
             place = torch.where(place >= 0, before.gather(1, place.clamp(min=0)), -1)

@@ -1,0 +1,238 @@
+"""Recall in NumPy: a row is drawn as the network says, or as one that followed the same notes before.
+
+What `cadenza.models.recall` computes (a test compares them) on weights of the same names; see there for what
+is meant. Chances are in double precision: along the fields of a row that is copied nowhere they become small.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cadenza.architecture import RECALL_FIELDS, RECALL_NOTES, RECALL_WIDTH
+from cadenza.representation.events import END, FIELDS
+
+Array = NDArray[np.float32]
+Rows = NDArray[np.integer]
+Chances = NDArray[np.float64]
+
+LEAST: Final = 1e-30
+"""A chance that is not there, so that it has a logarithm."""
+
+
+@dataclass
+class Memory:
+    """The notes that a piece has so far, each with what came before it.
+
+    keys: (capacity, 64), rows: (capacity, 5), filled up to `filled`; the last `reach` of them are recalled.
+    recent: (up to 4, 5), the last drawn rows, and query: (64,), these as one vector.
+    """
+
+    reach: int
+    keys: Array = field(default_factory=lambda: np.empty((0, RECALL_WIDTH), np.float32))
+    rows: NDArray[np.int64] = field(default_factory=lambda: np.empty((0, len(FIELDS)), np.int64))
+    filled: int = 0
+    recent: NDArray[np.int64] = field(default_factory=lambda: np.empty((0, len(FIELDS)), np.int64))
+    query: Array = field(default_factory=lambda: np.zeros(RECALL_WIDTH, np.float32))
+
+    def add(self, keys: Array, rows: Rows) -> None:
+        """Keeps rows (notes, 5), and what came before each (notes, 64)."""
+        if self.filled + len(rows) > len(self.rows):
+            self._make_room(len(rows))
+        end = self.filled + len(rows)
+        self.keys[self.filled : end], self.rows[self.filled : end] = keys, rows
+        self.filled = end
+
+    def seen(self) -> tuple[Array, NDArray[np.int64]]:
+        """Keys and rows of the notes that can be recalled."""
+        kept = slice(max(0, self.filled - self.reach), self.filled)
+        return self.keys[kept], self.rows[kept]
+
+    def copy(self) -> Memory:
+        """The same, to go on by itself."""
+        return replace(self, keys=self.keys[: self.filled].copy(), rows=self.rows[: self.filled].copy())
+
+    def _make_room(self, notes: int) -> None:
+        keys, rows = self.seen()
+        room = max(len(rows), notes, 64)
+        self.keys = np.concatenate([keys, np.empty((room, RECALL_WIDTH), np.float32)])
+        self.rows = np.concatenate([rows, np.empty((room, len(FIELDS)), np.int64)])
+        self.filled = len(rows)
+
+
+@dataclass(frozen=True)
+class Targets:
+    """Rows that are drawn, (rows, 5), each after one of pitch `last`: (rows,), -1 for none."""
+
+    rows: NDArray[np.int64]
+    last: NDArray[np.int64]
+
+    @property
+    def _within(self) -> NDArray[np.bool_]:
+        return (self.rows[:, 0] == 0) & (self.last >= 0)
+
+    def drawn(self, i: int) -> NDArray[np.bool_]:
+        """Whose field is a choice: none after an END, and the pedal of an onset's first row only."""
+        if i == 0:
+            return np.ones(len(self.rows), bool)
+        going_on = self.rows[:, 0] != END
+        return going_on & ~self._within if i == len(FIELDS) - 1 else going_on
+
+    def excluded(self, i: int, symbols: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which symbols of shift or pitch the order of rows excludes: (rows, symbols)."""
+        if i == 0:
+            return (self.last == FIELDS[1].size - 1)[:, None] & (symbols == 0)
+        return self._within[:, None] & (symbols <= self.last[:, None])
+
+
+class Recall:
+    """What is learnt: by what notes are matched, and how much a match counts."""
+
+    def __init__(self, weights: Mapping[str, NDArray[Any]]) -> None:
+        def tensor(name: str) -> Array:
+            return np.ascontiguousarray(weights[f"recall.{name}"], dtype=np.float32)
+
+        tables = [tensor(f"notes.{i}.weight") for i in range(RECALL_NOTES * RECALL_FIELDS)]
+        self._offsets = np.cumsum([0, *map(len, tables[:-1])]).reshape(RECALL_NOTES, RECALL_FIELDS)
+        self._nothing = sum(map(len, tables))
+        self.table = np.concatenate([*tables, np.zeros((1, RECALL_WIDTH), np.float32)])
+        self._sharpness = float(weights["recall.sharpness"][0])
+        self._highest = abs(self._sharpness)  # of a match, for vectors are of unit length
+        self._own, self._own_bias = tensor("own.weight")[0], float(weights["recall.own.bias"][0])
+        self._stray, self._stray_bias = tensor("stray.weight").T.copy(), tensor("stray.bias")
+
+    def vectors(self, rows: Rows) -> Array:
+        """Each note with up to three before it as a vector of unit length: (notes, 64)."""
+        index = np.full((len(rows), RECALL_NOTES, RECALL_FIELDS), self._nothing)
+        for note in range(min(RECALL_NOTES, len(rows))):
+            index[note:, note] = rows[: len(rows) - note, :RECALL_FIELDS] + self._offsets[note]
+        total: Array = self.table[index.reshape(len(rows), -1)].sum(1)
+        return total / np.maximum(np.sqrt((total * total).sum(-1, keepdims=True)), np.float32(1e-6))
+
+    def read(self, memory: Memory, rows: Rows, *, drawn: bool) -> None:
+        """Takes rows that follow each other into a memory; those after a region are not gone on from."""
+        if not len(rows):
+            return
+        before = memory.recent if drawn else memory.recent[:0]
+        path = np.concatenate([before, rows])
+        found = np.concatenate([np.zeros((1, RECALL_WIDTH), np.float32), self.vectors(path)])
+        memory.add(found[len(before) : len(path)], rows)
+        if drawn:
+            memory.recent = path[-RECALL_NOTES:].astype(np.int64)
+            memory.query = found[-1]
+
+    def recalled(self, memory: Memory, known: Array) -> Recalled:
+        """What may be copied in place of the row that is drawn from what is known (width,)."""
+        keys, rows = memory.seen()
+        own = float(known @ self._own) + self._own_bias
+        peak = max(own, self._highest)
+        chances: Chances = np.exp(self._sharpness * (keys @ memory.query).astype(np.float64) - peak)
+        return Recalled(rows, chances, float(np.exp(own - peak)), self._strays(known))
+
+    def _strays(self, known: Array) -> Chances:
+        """How likely each field of a copy is drawn as the network says, from what is known (..., width)."""
+        odds: Chances = (known @ self._stray + self._stray_bias).astype(np.float64)
+        return 1 / (1 + np.exp(-odds))
+
+    def recalled_together(self, memories: list[Memory], known: Array) -> RecalledTogether:
+        """The same of each of a few takes, from what is known (takes, width)."""
+        return RecalledTogether([self.recalled(m, one) for m, one in zip(memories, known, strict=True)])
+
+    def scores(
+        self,
+        own: Chances,
+        known: Array,
+        matches: Chances,
+        theirs: NDArray[np.int64],
+        targets: Targets,
+    ) -> Chances:
+        """Log-probabilities of rows in the mixture: (rows, 5).
+
+        own: (rows, 5), the network's, and known: (rows, width), from which it draws. matches: (rows, notes),
+        scalar products of keys and queries, minus infinity where a note was not read yet. theirs: (notes, 5),
+        the rows that may be copied.
+        """
+        alone: Chances = (known @ self._own).astype(np.float64) + self._own_bias
+        peak = np.maximum(alone, self._highest)
+        chances: Chances = np.exp(self._sharpness * matches - peak[:, None])
+        alone = np.exp(alone - peak)
+        stray = self._strays(known)
+        before = alone + chances.sum(1)
+        scores = np.zeros(own.shape)
+        for i in range(len(FIELDS)):
+            drawn = targets.drawn(i)
+            network: Chances = np.exp(own[:, i])[:, None]
+            symbols, free = theirs[:, i], stray[:, i : i + 1]
+            copied: Chances = np.where(symbols == targets.rows[:, i : i + 1], 1 - free, 0.0) + free * network
+            if i < 2:
+                copied = np.where(targets.excluded(i, symbols), network, copied)
+            chances = np.where(drawn[:, None], chances * copied, chances)
+            alone = np.where(drawn, alone * network[:, 0], alone)
+            after = alone + chances.sum(1)
+            scores[:, i] = np.where(drawn, np.log(after / before), 0.0)
+            # Counted anew, so that no chance becomes too small.
+            chances, alone, before = chances / after[:, None], alone / after, np.ones(len(own))
+        return scores
+
+
+class Recalled:
+    """The rows that may be copied while one row is drawn, and how likely each is to be the one."""
+
+    def __init__(self, rows: NDArray[np.int64], chances: Chances, own: float, stray: Chances) -> None:
+        self._rows, self._chances, self._own, self._stray = rows, chances, own, stray
+        self._network: Chances = np.empty(0)
+        self._possible: NDArray[np.bool_] | None = None
+
+    def offer(self, i: int, logits: Array) -> Array:
+        """Logits of a field in the mixture, from the network's; what these exclude stays excluded."""
+        chances: Chances = np.exp((logits - logits.max()).astype(np.float64))
+        self._network = network = chances / chances.sum()
+        theirs, copied, stray = self._rows[:, i], self._chances, float(self._stray[i])
+        kept = stray * copied.sum()
+        self._possible = None
+        if i < 2 and np.isneginf(logits).any():
+            self._possible = ~np.isneginf(logits)[theirs]
+            copied = np.where(self._possible, copied, 0.0)
+            kept = self._chances.sum() - (1 - stray) * copied.sum()
+        mixed: Chances = (self._own + kept) * network
+        mixed += (1 - stray) * np.bincount(theirs, copied, len(network))
+        mixed /= self._own + self._chances.sum()
+        found: Array = np.log(np.maximum(mixed, LEAST)).astype(np.float32)
+        found[np.isneginf(logits)] = -np.inf
+        return found
+
+    def drew(self, i: int, symbol: int) -> None:
+        """Tells which symbol of the field that was offered last was drawn."""
+        network, stray = float(self._network[symbol]), float(self._stray[i])
+        likely: Chances = np.where(self._rows[:, i] == symbol, 1 - stray + stray * network, stray * network)
+        if self._possible is not None:
+            likely = np.where(self._possible, likely, network)
+        self._chances = self._chances * likely
+        self._own *= network
+        total = float(self._own + self._chances.sum())
+        if not total:  # it was excluded, and chosen all the same: nothing is being copied
+            self._own = total = 1.0
+        self._chances /= total
+        self._own /= total
+
+
+class RecalledTogether:
+    """The same for one row of each of a few takes."""
+
+    def __init__(self, each: list[Recalled]) -> None:
+        self._each = each
+
+    def offer(self, i: int, logits: Array, takes: NDArray[np.intp]) -> Array:
+        """Logits (takes, size) in the mixture, of the takes that draw the field."""
+        pairs = zip(takes.tolist(), logits, strict=True)
+        mixed: list[Array] = [self._each[take].offer(i, one) for take, one in pairs]
+        return np.stack(mixed)
+
+    def drew(self, i: int, symbols: NDArray[np.integer], takes: NDArray[np.intp]) -> None:
+        """Tells which symbols these drew."""
+        for take, symbol in zip(takes.tolist(), symbols.tolist(), strict=True):
+            self._each[take].drew(i, symbol)
