@@ -232,12 +232,14 @@ function boxes(context, notes) {
 /** Names on notes that have room for one. @param {CanvasRenderingContext2D} context @param {readonly Note[]} notes */
 function drawNames(context, notes) {
   if (view.row < 13 || notes.length > 400) return;
+  const { surprises } = session;
   context.font = `${Math.min(11, view.row - 4)}px system-ui, sans-serif`;
   context.textBaseline = "middle";
   context.fillStyle = palette.paper;
   for (const n of notes) {
     if ((n.end - n.start) * view.scale < 30 || session.replaced.has(n.id)) continue;
-    if (n.velocity < 64 && !session.selected.has(n.id)) continue; // too pale to be written on
+    const pale = surprises ? level(surprises.get(n.id) ?? 0) < 2 : n.velocity < 64;
+    if (pale && !session.selected.has(n.id)) continue; // cannot be written on
     context.fillText(pitchName(n.pitch), Math.max(view.x(n.start), 0) + 4, view.y(n.pitch) + view.row / 2 + 0.5);
   }
 }

@@ -103,6 +103,15 @@ export class Viewport {
     this.#move(from - 12 / this.scale, this.top);
   }
 
+  /** Sees to it that keys are in sight too, in smaller rows where it has to be. @param {number} low @param {number} high */
+  showKeys(low, high) {
+    const [bottom, top] = [this.pitch(this.height - 1), this.pitch(0)];
+    if (low >= bottom && high <= top) return;
+    const [lowest, highest] = [Math.min(low, bottom), Math.max(high, top)];
+    this.row = clamp(this.height / (highest - lowest + 1), 6, this.row);
+    this.#move(this.left, (HIGHEST - highest) * this.row);
+  }
+
   /** @param {number} left @param {number} top */
   #move(left, top) {
     this.left = Math.max(-12 / this.scale, Math.min(left, this.end + this.width / this.scale));
