@@ -717,16 +717,17 @@ def test_what_sounds_is_marked_on_the_sheet(page: Page, tmp_path: Path) -> None:
 
 
 def test_of_a_long_piece_what_is_in_sight_is_engraved(page: Page, tmp_path: Path) -> None:
-    notes = [(60, i * 1920, i * 1920 + 480, 80) for i in range(80)]
+    page.set_viewport_size({"width": 1280, "height": 600})
+    notes = [(60, i * 480, i * 480 + 480, 80) for i in range(4 * 94)]
     dropped(page, tmp_path / "long.mid", midi_bytes(Score.from_notes(notes)))
-    wait_for_notes(page, 80)
-    engraved(page, 32)
+    wait_for_notes(page, 4 * 94)
+    engraved(page, 4 * 32)
     expect(page.locator(".passage")).to_have_count(3)
     expect(page.locator(".passage >> nth=2")).to_be_empty()
     page.keyboard.press("End")
-    expect(page.locator(".passage >> nth=2 >> g.note")).to_have_count(16)
-    expect(page.locator("#score [id^='n60-151680-']")).to_be_in_viewport()
-    expect(page.locator("#score svg[aria-label='Bars 65 to 80']")).to_be_in_viewport()
+    expect(page.locator(".passage >> nth=2 >> g.note")).to_have_count(4 * 30)
+    expect(page.locator(f"#score [id^='n60-{480 * (4 * 94 - 1)}-']")).to_be_in_viewport()
+    expect(page.locator("#score svg[aria-label='Bars 65 to 94']")).to_be_in_viewport()
 
 
 def test_without_the_extra_the_studio_says_what_sheet_music_needs(

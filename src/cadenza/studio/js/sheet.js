@@ -42,6 +42,8 @@ let take = "";
 /** What could not be engraved. */
 let failed = "";
 let engraving = false;
+/** Whether the sheet is to be turned to the playhead once that is engraved. */
+let awaited = false;
 /** @type {Record<string, Element[]>} by class */
 const marked = {};
 
@@ -182,6 +184,7 @@ function showPlayhead(follow = true) {
   const spot = spotOf(tick);
   line.hidden = !spot;
   if (!spot) {
+    awaited ||= follow;
     if (follow) passages[Math.floor(barOf(tick) / length)]?.box.scrollIntoView();
     return;
   }
@@ -189,7 +192,8 @@ function showPlayhead(follow = true) {
   line.style.top = `${spot.top}px`;
   line.style.height = `${spot.height}px`;
   const { scrollTop, clientHeight } = place;
-  if (follow && (spot.top < scrollTop || spot.top + spot.height > scrollTop + clientHeight)) place.scrollTop = spot.top - 40;
+  if ((follow || awaited) && (spot.top < scrollTop || spot.top + spot.height > scrollTop + clientHeight)) place.scrollTop = spot.top - 40;
+  awaited = false;
 }
 
 /** @param {number} tick @returns {number} the index of its bar */
