@@ -518,7 +518,12 @@ def test_pages_may_load_from_here_only(studio: Studio) -> None:
     assert page.headers["content-security-policy"].startswith("default-src 'self'")
     assert page.headers["x-content-type-options"] == "nosniff"
     assert not re.findall(rb"https?://", page.body)
-    assert studio.ask("GET", "/js/main.js").headers["content-type"].startswith("text/javascript")
+    script = studio.ask("GET", "/js/main.js")
+    assert script.headers["content-type"].startswith("text/javascript")
+    # A browser asks whether it has changed, as it has in another version.
+    assert script.headers["cache-control"] == "no-cache"
+    assert studio.ask("GET", "/js/main.js", if_none_match=script.headers["etag"]).status == 304
+    assert studio.ask("GET", "/api/bank/60").headers["cache-control"] == "max-age=86400"
     assert studio.ask("GET", "/../pyproject.toml").status in (400, 404)
 
 

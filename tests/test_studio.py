@@ -1125,6 +1125,24 @@ def test_at_twice_the_size_everything_can_be_reached(browser: Browser, studio: S
         keep_first_take(page)
 
 
+def test_on_a_telephone_everything_can_be_reached(browser: Browser, studio: Studio) -> None:
+    with visiting(browser, studio, viewport={"width": 390, "height": 844}) as page:
+        example(page, 0, 47)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        out = """[...document.querySelectorAll("header button, main button")].filter((button) => {
+            const {left, right} = button.getBoundingClientRect();
+            return left < 0 || right > 390;
+        }).map((button) => button.dataset.command)"""
+        assert page.evaluate(out) == []
+
+
+def test_everything_is_drawn_anew_for_another_window(page: Page) -> None:
+    drawn = "[...document.querySelectorAll('.stage canvas')].every((one) => one.width === one.clientWidth)"
+    until(page, drawn)
+    page.set_viewport_size({"width": 1000, "height": 700})
+    until(page, f"innerWidth === 1000 && {drawn}")
+
+
 def test_fingers_draw_and_pinch(browser: Browser, studio: Studio) -> None:
     with visiting(browser, studio, viewport={"width": 820, "height": 1180}, has_touch=True) as page:
         page.touchscreen.tap(*point(page, 0.1, 0.2))

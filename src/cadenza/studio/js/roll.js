@@ -45,7 +45,7 @@ export const moment = {
 /** What is to be drawn anew: what has changed itself, or where it is. */
 let stale = { all: true, view: true, over: true, keys: true };
 /** The part of the music that the canvases show. */
-let shown = { left: NaN, scale: NaN, top: NaN, row: NaN };
+let shown = { left: NaN, scale: NaN, top: NaN, row: NaN, width: NaN, height: NaN };
 let asked = false;
 
 /** Draws everything anew, before the next frame. */
@@ -86,11 +86,11 @@ function ask() {
 function draw() {
   const { all, over, keys } = stale;
   const moved = all || stale.view;
-  const { left, scale, top, row } = view;
-  const intime = all || left !== shown.left || scale !== shown.scale;
-  const inpitch = all || top !== shown.top || row !== shown.row;
+  const { left, scale, top, row, width, height } = view;
+  const intime = all || left !== shown.left || scale !== shown.scale || width !== shown.width;
+  const inpitch = all || top !== shown.top || row !== shown.row || height !== shown.height;
   stale = { all: false, view: false, over: false, keys: false };
-  shown = { left, scale, top, row };
+  shown = { left, scale, top, row, width, height };
   if (all) view.end = session.end;
   if (moved) drawGrid();
   if (intime) {

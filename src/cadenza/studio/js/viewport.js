@@ -61,7 +61,7 @@ export class Viewport {
   /** @param {number} factor @param {number} x that stays where it is */
   zoomTime(factor, x) {
     const tick = this.tick(x);
-    this.scale = clamp(this.scale * factor, 0.004, 1.5);
+    this.scale = clamp(this.scale * factor, 0.001, 1.5);
     this.#move(tick - x / this.scale, this.top);
   }
 
@@ -91,7 +91,7 @@ export class Viewport {
   /** Shows a stretch and its keys as a whole. @param {number} from @param {number} until
    * @param {number} low @param {number} high */
   fit(from, until, low, high) {
-    this.scale = clamp((this.width - 40) / Math.max(until - from, 480), 0.004, 0.3);
+    this.scale = clamp((this.width - 40) / Math.max(until - from, 480), 0.001, 0.3);
     this.row = clamp(this.height / (high - low + 5), 7, 16);
     this.#move(from - 12 / this.scale, (HIGHEST - (low + high) / 2 + 0.5) * this.row - this.height / 2);
   }
