@@ -15,7 +15,7 @@ piece is.
 
 from cadenza.originality.index import TEXTURES, Index, Source, Texture, index_of
 from cadenza.originality.library import Library, open_library, why_missing
-from cadenza.originality.passages import Passage, Run, passage_of
+from cadenza.originality.passages import Passage, Run, passage_of, why_too_little
 from cadenza.originality.report import (
     TEXTURE_NAMES,
     Finding,
@@ -59,4 +59,5 @@ __all__ = [
     "summary",
     "usual",
     "why_missing",
+    "why_too_little",
 ]

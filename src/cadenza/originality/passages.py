@@ -178,6 +178,19 @@ def figures(passage: Passage) -> int:
     return len(np.unique((np.diff(passage.onsets) << 10) + np.diff(passage.pitches)))
 
 
+def why_too_little(passage: Passage) -> str:
+    """Why no run of a passage would count, in words; empty where one would."""
+    if len(passage) <= FEWEST_FIGURES:
+        notes = "a note" if len(passage) == 1 else f"{len(passage)} notes"
+        return f"{notes} could be anybody's: it takes {FEWEST_FIGURES + 1} at the least"
+    if figures(passage) < FEWEST_FIGURES:
+        return (
+            "repeated notes, scales and broken chords could be anybody's: it takes "
+            f"{FEWEST_FIGURES} different steps from note to note"
+        )
+    return ""
+
+
 def maximal_segments(scores: Sequence[float]) -> list[tuple[int, int]]:
     """The maximal scoring subsequences (Ruzzo and Tompa, 1999), in order, as (start, stop).
 

@@ -111,6 +111,8 @@ def _with_headers(send: Send) -> Send:
             headers = MutableHeaders(scope=message)
             for name, value in HEADERS.items():
                 headers[name] = value
+            # Else browsers keep pages for days, and those of an earlier version meet a later server.
+            headers.setdefault("Cache-Control", "no-cache")
         await send(message)
 
     return safely
