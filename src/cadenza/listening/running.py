@@ -15,6 +15,7 @@ from typing import Any, Final
 from cadenza.errors import CadenzaError
 from cadenza.listening.clips import Prepared, Tell, prepare
 from cadenza.listening.database import Database, UnavailableError, sqlite_url
+from cadenza.listening.design import FILE as TEST
 from cadenza.listening.design import Design, Question, load_design
 from cadenza.listening.fingerprint import description
 from cadenza.listening.order import MOST_COUNTED, listening_order
@@ -184,7 +185,10 @@ def open_test(
     """
     name = test_name(folder)
     design = load_design(folder)
-    listening_order(design, 0)
+    try:
+        listening_order(design, 0)
+    except CadenzaError as error:
+        raise CadenzaError(f"{folder / TEST}: {error}") from error
     sound = prepare(folder, design, tell)
     store = open_store(folder, database)
     version = store.version(name, description(design, sound.digests), new=new_version)
