@@ -16,7 +16,7 @@ from typing import Any
 from cadenza.errors import CadenzaError
 from cadenza.files import all_or_none, atomic_path
 from cadenza.listening import figures
-from cadenza.listening.analysis import Analysis, Section, Table
+from cadenza.listening.analysis import ABOUT, Analysis, Section, Table
 from cadenza.listening.trials import Ratings
 
 PAGE = "report.html"
@@ -39,7 +39,8 @@ img { max-width: 100%; }
 def write_report(analysis: Analysis, folder: Path) -> tuple[Path, ...]:
     """Writes the page, the numbers and the tables into a folder, all or none; gives back the files.
 
-    The folder is made where it is not there. Raises CadenzaError where it cannot be written.
+    The folder is made where it is not there. Tables of a report that lay there before are gone afterwards;
+    other files stay. Raises CadenzaError where it cannot be written.
     """
     texts = {PAGE: html(analysis), NUMBERS: json.dumps(numbers(analysis), indent=1) + "\n"}
     for name, table in _named_tables(analysis):
@@ -48,11 +49,32 @@ def write_report(analysis: Analysis, folder: Path) -> tuple[Path, ...]:
         folder.mkdir(exist_ok=True)
     except OSError as error:
         raise CadenzaError(f"{folder}: not written: {(error.strerror or str(error)).lower()}") from error
+    before = _tables_before(folder)
     with all_or_none():
         for name, text in texts.items():
             with atomic_path(folder / name) as beside:
                 beside.write_text(text, encoding="utf-8", newline="")
+    for name in before - texts.keys():
+        (folder / name).unlink(missing_ok=True)
     return tuple(folder / name for name in texts)
+
+
+def _tables_before(folder: Path) -> set[str]:
+    """The tables of the report that lies in a folder, by its report.json; none where that is no report's."""
+    try:
+        told = json.loads((folder / NUMBERS).read_text(encoding="utf-8"))
+        tables = {
+            f"{question}-{name}.csv"
+            for question, section in told["questions"].items()
+            for name in ABOUT
+            if section.get(name)
+        }
+        if told["correlations"]:
+            tables.add("correlations.csv")
+        # A report names files of its own folder; in another program's report.json anything may stand.
+        return {name for name in tables if Path(name).name == name and (folder / name).is_file()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return set()
 
 
 def numbers(analysis: Analysis) -> dict[str, Any]:
