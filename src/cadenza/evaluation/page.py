@@ -15,6 +15,7 @@ from cadenza.evaluation.players import Sounding, player
 from cadenza.evaluation.report import SHARED, SURPRISE, Evaluation, Standing
 from cadenza.evaluation.strips import scale, strip
 from cadenza.originality.report import there
+from cadenza.originality.yardstick import FEWEST_PEOPLE, HIGH
 
 UNITS: Final = {"note": "nats a note", "frame": "nats a frame", "token": "nats a token"}
 TITLES: Final = {SURPRISE: "surprise, nats a note", SHARED: "longest shared run, quarters"}
@@ -100,7 +101,7 @@ def _originality(evaluation: Evaluation) -> str:
     about = (
         "<h2>Originality</h2><p>The longest run of each piece that is also in a training piece of the first "
         "set's corpus, in any key, with small edits, in quarter notes. People share runs too: what is "
-        "longer than theirs is worth a look.</p>"
+        f"longer than theirs is worth a look. A percentile asks for {FEWEST_PEOPLE} pieces.</p>"
     )
     head = ("set", "median", "95th percentile", "longest", "also in")
     return about + _table(head, [_shared(standing) for standing in evaluation.standings])
@@ -111,8 +112,14 @@ def _shared(standing: Standing) -> list[str]:
     at = int(np.argmax(runs))
     match = standing.shared[at]
     where = f"{standing.entrant.labels[at]}: {there(match)}" if match else "–"
-    median, high = np.quantile(runs, [0.5, 0.95])
-    return [escape(standing.entrant.name), *map(_number, (median, high, runs[at])), escape(where)]
+    high = _number(float(np.quantile(runs, HIGH))) if len(runs) >= FEWEST_PEOPLE else "–"
+    return [
+        escape(standing.entrant.name),
+        _number(float(np.median(runs))),
+        high,
+        _number(float(runs[at])),
+        escape(where),
+    ]
 
 
 def _measures(evaluation: Evaluation) -> str:
