@@ -61,7 +61,7 @@ RANKS = {
     "rehearsal": 5,
     "train": 6,
     "drafts": 6,
-    "evaluate": 6,
+    "likelihood": 6,
     "comparison": 6,
     "compose": 7,
     "listening": 7,

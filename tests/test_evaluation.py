@@ -16,7 +16,7 @@ from cadenza import measures
 from cadenza.compose import load_model
 from cadenza.errors import CadenzaError
 from cadenza.evaluation.entrants import Excerpts, beginning, entrant, evenly, reference
-from cadenza.evaluation.likelihoods import fit_of
+from cadenza.evaluation.fits import fit_of
 from cadenza.evaluation.page import page
 from cadenza.evaluation.players import Sounding, roll
 from cadenza.evaluation.report import SHARED, SURPRISE, Evaluation, evaluate
@@ -231,6 +231,21 @@ def test_the_command_writes_the_page_and_the_figures(people: str, tmp_path: Path
     made = (tmp_path / "one.html").read_text(encoding="utf-8")
     assert made.count("data:audio/mpeg;base64,") == 6
     assert json.loads((tmp_path / "one.json").read_text(encoding="utf-8"))["reference"] == "people"
+
+
+def test_a_file_beside_the_page_is_not_overwritten(people: str, tmp_path: Path) -> None:
+    arguments = ("markov", "--reference", people, "--bars", "1", "--pieces", "2", "-o", "data.html")
+    mine = tmp_path / "data.json"
+    for content in ("[1, 2]", "no JSON", '{"sets": 1}'):
+        mine.write_text(content)
+        done = run(*arguments, cwd=tmp_path)
+        assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+        assert "data.json: not written: this is there already" in done.stderr
+        assert mine.read_text() == content
+    assert not (tmp_path / "data.html").exists()
+    mine.unlink()
+    for _ in range(2):  # its own figures may be made again
+        assert run(*arguments, cwd=tmp_path).returncode == 0
 
 
 @pytest.mark.parametrize(

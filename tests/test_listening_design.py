@@ -245,6 +245,12 @@ def test_a_clip_that_lies_wrongly_is_told(make_test: MakeTest, tmp_path: Path, p
         load_design(folder)
 
 
+def test_a_system_is_named_on_one_line(make_test: MakeTest, tmp_path: Path) -> None:
+    folder = make_test(tmp_path / "study", systems=("human", "mo\ndel"))
+    with pytest.raises(CadenzaError, match=r"'mo\\ndel' cannot be the name of a system"):
+        load_design(folder)
+
+
 def test_what_the_system_hides_is_no_clip(make_test: MakeTest, tmp_path: Path) -> None:
     folder = make_test(tmp_path / "study")
     (folder / "clips" / "model" / ".DS_Store").write_bytes(b"")
@@ -309,8 +315,10 @@ def test_a_test_is_made_whole_or_not_at_all(midi_folder: MakeFolder, tmp_path: P
         new_test(tmp_path / "study", "rating", {"a": tmp_path})
     with pytest.raises(CadenzaError, match="there is no folder nosuch"):
         new_test(tmp_path / "study", "rating", {"a": Path("nosuch")})
-    with pytest.raises(CadenzaError, match="cannot be the name of a folder"):
+    with pytest.raises(CadenzaError, match="cannot be the name of a system"):
         new_test(tmp_path / "study", "rating", {"../a": same})
+    with pytest.raises(CadenzaError, match=r"'a\\nb' cannot be the name of a system"):
+        new_test(tmp_path / "study", "rating", {"a\nb": same})
     with pytest.raises(CadenzaError, match="no design 'ratings': there are rating"):
         new_test(tmp_path / "study", "ratings", {"a": same})
     assert sorted(path.name for path in tmp_path.iterdir()) == ["ours", "same"]

@@ -55,6 +55,7 @@ def evaluate(
     figures = out_file.with_suffix(".json")
     for path in (out_file, figures):
         check_output(path, source=None)
+    _check_figures(figures)
     with progress() as bar:
         task = bar.add_task("", total=None, note="")
 
@@ -78,6 +79,24 @@ def evaluate(
     _show(evaluation)
     for path in (out_file, figures):
         out.print(str(path), markup=False, highlight=False, soft_wrap=True)
+
+
+def _check_figures(path: Path) -> None:
+    """Raises CadenzaError where something else than figures of this command lies in their place.
+
+    The page goes where the user said, also over another; the file beside it nobody named.
+    """
+    if not path.exists():
+        return
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        found = None
+    if not (isinstance(found, dict) and {"reference", "bars", "sets"} <= found.keys()):
+        raise CadenzaError(
+            f"{path}: not written: this is there already, and is none of evaluate's; the figures go beside the "
+            "page, so name that otherwise with -o"
+        )
 
 
 def _show(evaluation: Evaluation) -> None:

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from cadenza.comparison import SIGNIFICANT
-from cadenza.evaluation.likelihoods import Fit
+from cadenza.evaluation.fits import Fit
 from cadenza.evaluation.players import Sounding, player
 from cadenza.evaluation.report import SHARED, SURPRISE, Evaluation, Standing
 from cadenza.evaluation.strips import scale, strip

@@ -28,7 +28,7 @@ from cadenza.comparison import (
 from cadenza.engine.network import NumpyComposer
 from cadenza.errors import CadenzaError
 from cadenza.evaluation.entrants import Advance, Entrant, Excerpts, entrant, reference
-from cadenza.evaluation.likelihoods import Fit, fit_of
+from cadenza.evaluation.fits import Fit, fit_of
 from cadenza.originality import Library, Match, find, heard, open_library
 from cadenza.originality.report import there
 from cadenza.players import DEFAULT_MODEL, load_model

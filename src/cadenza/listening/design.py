@@ -275,9 +275,16 @@ def _hidden(path: Path, home: Path) -> bool:
     return any(part.startswith(".") for part in path.relative_to(home).parts)
 
 
+def check_system(name: str) -> None:
+    """Raises CadenzaError for what cannot be the name of a system: of a folder, and on a line."""
+    if not name or name.startswith(".") or {"/", "\\"} & set(name) or not name.isprintable():
+        raise CadenzaError(f"{name!r} cannot be the name of a system: name a folder, on one line")
+
+
 def _check_place(path: Path, home: Path) -> None:
     if path.parent.parent != home:
         raise CadenzaError(f"{path}: a clip lies in the folder of its system, {home / 'SYSTEM' / path.name}")
+    check_system(path.parent.name)
     if path.suffix.lower() not in (*MIDI_SUFFIXES, *SOUND_SUFFIXES):
         kinds = ", ".join((*MIDI_SUFFIXES, *SOUND_SUFFIXES))
         raise CadenzaError(f"{path}: neither MIDI nor sound ({kinds}): take it out of {home}")

@@ -100,6 +100,12 @@ class OpenTest:
         self.store.fetch(issued, side)
         return path
 
+    def volume(self) -> Path:
+        """The sound that the volume is set by."""
+        if not self.sound.volume.is_file():
+            raise UnavailableError("the sound is gone; who runs the test must start it anew")
+        return self.sound.volume
+
     def _path(self, issued: Issued, side: int) -> Path | None:
         """Where the sound of a trial lies; None for a clip that is no longer in the test."""
         if issued.count:
@@ -195,9 +201,12 @@ def open_test(
     return OpenTest(name, design, sound, store, version)
 
 
-def open_store(folder: Path, database: str | None = None) -> Store:
-    """The answers to the test in a folder. Raises CadenzaError where they cannot be opened."""
-    return Store(Database(database or sqlite_url(folder / FILE)))
+def open_store(folder: Path, database: str | None = None, *, make: bool = True) -> Store:
+    """The answers to the test in a folder; without `make` a database has to be there, and is left as it is.
+
+    Raises CadenzaError where they cannot be opened.
+    """
+    return Store(Database(database or sqlite_url(folder / FILE), make=make))
 
 
 def test_name(folder: Path) -> str:
