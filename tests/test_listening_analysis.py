@@ -706,7 +706,9 @@ def test_of_an_earlier_report_nothing_stays(tmp_path: Path) -> None:
     assert "quality-differences.csv" in {path.name for path in first} - left
 
 
-@pytest.mark.parametrize("told", ["no JSON", "[]", '{"questions": {"../a": {"order": [1]}}}', '{"questions": 3}'])
+@pytest.mark.parametrize(
+    "told", ["no JSON", "[]", '{"questions": {"../a": {"order": [1]}}}', '{"questions": 3}']
+)
 def test_what_is_no_report_names_nothing_to_remove(tmp_path: Path, told: str) -> None:
     folder = tmp_path / "report"
     folder.mkdir()

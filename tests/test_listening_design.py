@@ -152,7 +152,9 @@ def test_as_many_checks_come_as_are_asked_for(checks: int, places: list[int]) ->
 
 
 def test_more_checks_than_clips_are_refused() -> None:
-    with pytest.raises(CadenzaError, match=r"attention_checks: 7 are more than the clips .* \(6\): at most 6"):
+    with pytest.raises(
+        CadenzaError, match=r"attention_checks: 7 are more than the clips .* \(6\): at most 6"
+    ):
         listening_order(a_design(2, 3, attention_checks=7), 0)
     with pytest.raises(CadenzaError, match=r"attention_checks: 3 are more than the pairs .* \(2\)"):
         listening_order(a_design(2, 3, question=PREFERENCE, trials=2, attention_checks=3), 0)

@@ -400,7 +400,9 @@ def test_reading_waits_for_no_writer_and_says_what_it_could_not(
     with closing(sqlite3.connect(tmp_path / "study" / "answers.sqlite")) as other:
         other.execute("PRAGMA journal_mode = DELETE")
         other.execute("BEGIN EXCLUSIVE")
-        with pytest.raises(CadenzaError, match=r"answers cannot be read at this moment \(database is locked\)"):
+        with pytest.raises(
+            CadenzaError, match=r"answers cannot be read at this moment \(database is locked\)"
+        ):
             open_store(tmp_path / "study", make=False)
 
 

@@ -531,7 +531,9 @@ def test_the_command_on_a_folder(place: Path) -> None:
 def test_the_command_on_few_pieces(place: Path) -> None:
     corpus(place / "few", 3)
     done = cadenza(place, "takes", "--against", "few")
-    assert "all notes: median 0.0, longest 0.0; too few people's pieces to compare with: 20 are" in done.stdout
+    assert (
+        "all notes: median 0.0, longest 0.0; too few people's pieces to compare with: 20 are" in done.stdout
+    )
     told = json.loads(cadenza(place, "takes", "--against", "few", "--json").stdout)
     assert told["files"][0]["findings"][0]["people"]["high"] is None
     assert told["summary"][0]["high"] is None

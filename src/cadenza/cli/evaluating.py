@@ -94,8 +94,8 @@ def _check_figures(path: Path) -> None:
         found = None
     if not (isinstance(found, dict) and {"reference", "bars", "sets"} <= found.keys()):
         raise CadenzaError(
-            f"{path}: not written: this is there already, and is none of evaluate's; the figures go beside the "
-            "page, so name that otherwise with -o"
+            f"{path}: not written: this is there already, and not by evaluate; the figures go beside the "
+            "page: name that otherwise with -o"
         )
 
 
@@ -103,7 +103,8 @@ def _show(evaluation: Evaluation) -> None:
     """Prints what tells sets apart at a glance."""
     table = Table(box=None, header_style="bold")
     table.add_column("set")
-    for column in ("pieces", "distance", "measures that differ"):
+    published = ("FMD",) if evaluation.has_published else ()
+    for column in ("pieces", "distance", *published, "measures that differ"):
         table.add_column(column, justify="right")
     for one in evaluation.standings:
         differing = [name for name, found in one.differences.items() if found.is_significant]
@@ -111,5 +112,6 @@ def _show(evaluation: Evaluation) -> None:
         said = f"{len(differing)} of {counted(len(one.differences), 'measure')}" if one.differences else ""
         if one.differences and not evaluation.tells(one):
             said = "too few pieces to tell"
-        table.add_row(one.entrant.name, str(len(one.entrant.pieces)), distance, said)
+        theirs = ["" if one.published is None else f"{one.published:.1f}" for _ in published]
+        table.add_row(one.entrant.name, str(len(one.entrant.pieces)), distance, *theirs, said)
     out.print(table)

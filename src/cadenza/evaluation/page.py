@@ -38,23 +38,32 @@ def page(evaluation: Evaluation, sounds: Mapping[str, Sequence[Sounding]]) -> st
 
 
 def _sets(evaluation: Evaluation) -> str:
-    rows = [
-        (
-            standing.entrant.name,
-            standing.entrant.about,
-            "" if standing.distance is None else f"{standing.distance.value:.2f}",
-            "" if standing.distance is None else _p(standing.distance.p),
-        )
-        for standing in evaluation.standings
-    ]
-    return (
+    about = (
         f"<p>The first {evaluation.excerpts.bars} bars of each piece. "
         "<em>Distance</em>: squared Fréchet distance from the first set between what the composer makes of "
         "64 notes at a time, extrapolated to sets without end: about 0 where sets are of one kind, in units "
         "of the variance of all. <em>p</em>: how likely so great a distance is where pieces are dealt "
         "to the two sets at random.</p>"
-        + _table(("set", "pieces", "distance", "p"), [[escape(cell) for cell in row] for row in rows])
     )
+    columns = ["set", "pieces", "distance", "p"]
+    rows = [
+        [
+            standing.entrant.name,
+            standing.entrant.about,
+            "" if standing.distance is None else f"{standing.distance.value:.2f}",
+            "" if standing.distance is None else _p(standing.distance.p),
+        ]
+        for standing in evaluation.standings
+    ]
+    if evaluation.has_published:
+        about += (
+            "<p><em>FMD</em>: the published Fréchet music distance, of CLaMP 2's embeddings (Retkowski, "
+            "Stępniak and Modrzejewski, 2024). It is larger the fewer the pieces are.</p>"
+        )
+        columns.append("FMD")
+        for row, standing in zip(rows, evaluation.standings, strict=True):
+            row.append("" if standing.published is None else f"{standing.published:.1f}")
+    return about + _table(columns, [[escape(cell) for cell in row] for row in rows])
 
 
 def _pieces(sounds: Mapping[str, Sequence[Sounding]]) -> str:

@@ -281,8 +281,8 @@ def _rating_cautions(ratings: Ratings, fitted: bool) -> list[str]:
 
 
 _NO_INTERVALS = (
-    f"two listeners are too few to tell of others: intervals and their p are left out; {FEWEST_LISTENERS} are "
-    "the fewest"
+    "two listeners are too few to tell of others: intervals and their p are left out; "
+    f"{FEWEST_LISTENERS} are the fewest"
 )
 _ROUGH = f"with under {FEW_LISTENERS} listeners intervals are rough: whether they cover was not tried"
 

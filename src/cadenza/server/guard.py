@@ -71,7 +71,9 @@ class Guard:
                 body.clear()
             more = message.get("more_body", False)
         if size > self.most_bytes:
-            await _refuse(send, 413, f"{_amount(size)} were sent: at most {_amount(self.most_bytes)} are taken")
+            await _refuse(
+                send, 413, f"{_amount(size)} were sent: at most {_amount(self.most_bytes)} are taken"
+            )
             return
         told = False
 
