@@ -637,7 +637,7 @@ def test_preferences_are_told_with_odds_and_order() -> None:
     [
         ({"x": (1, 2)}, "one listener"),
         ({"x": (1, 2), "y": (1, 3)}, "two listeners are too few to tell of others"),
-        ({"x": (1, 2), "y": (1, 3), "z": (1, 3)}, "– in place of an interval"),
+        ({"x": (1, 2), "y": (1, 3), "z": (1, 3)}, "a figure without an interval"),
         ({"x": (1, 2), "y": (1, 3), "z": (2, 3)}, "if all of them agreed, p over 1 pair would be 0.25"),
         ({"x": (1, 2), "y": (1, 3), "z": (2, 3)}, "a, b: one clip"),
         ({"x": (1, 2, 3, 4), "y": (1, 3, 4, 2)}, "only 2 clips"),

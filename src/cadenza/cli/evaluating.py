@@ -20,6 +20,10 @@ SOUNDING = 3
 """Pieces of each set that can be heard on the page."""
 
 
+TOO_FEW = "too few pieces"
+"""Where they can tell nothing."""
+
+
 @app.command()
 def evaluate(
     sets: Annotated[
@@ -108,10 +112,12 @@ def _show(evaluation: Evaluation) -> None:
         table.add_column(column, justify="right")
     for one in evaluation.standings:
         differing = [name for name, found in one.differences.items() if found.is_significant]
-        distance = "" if one.distance is None else f"{one.distance.value:.2f}"
+        distance = TOO_FEW if one.differences else ""
+        if one.distance is not None:
+            distance = f"{one.distance.value:.2f}"
         said = f"{len(differing)} of {counted(len(one.differences), 'measure')}" if one.differences else ""
         if one.differences and not evaluation.tells(one):
-            said = "too few pieces to tell"
+            said = TOO_FEW
         theirs = ["" if one.published is None else f"{one.published:.1f}" for _ in published]
         table.add_row(one.entrant.name, str(len(one.entrant.pieces)), distance, *theirs, said)
     out.print(table)

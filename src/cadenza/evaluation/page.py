@@ -50,8 +50,7 @@ def _sets(evaluation: Evaluation) -> str:
         [
             standing.entrant.name,
             standing.entrant.about,
-            "" if standing.distance is None else f"{standing.distance.value:.2f}",
-            "" if standing.distance is None else _p(standing.distance.p),
+            *_distance(standing),
         ]
         for standing in evaluation.standings
     ]
@@ -64,6 +63,13 @@ def _sets(evaluation: Evaluation) -> str:
         for row, standing in zip(rows, evaluation.standings, strict=True):
             row.append("" if standing.published is None else f"{standing.published:.1f}")
     return about + _table(columns, [[escape(cell) for cell in row] for row in rows])
+
+
+def _distance(standing: Standing) -> tuple[str, str]:
+    """The distance and its p, in words; of the reference itself there are none."""
+    if standing.distance is not None:
+        return f"{standing.distance.value:.2f}", _p(standing.distance.p)
+    return ("too few pieces", "–") if standing.differences else ("", "")
 
 
 def _pieces(sounds: Mapping[str, Sequence[Sounding]]) -> str:

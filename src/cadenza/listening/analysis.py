@@ -231,7 +231,7 @@ def _ratings(question: Question, ratings: Ratings) -> Section:
     findings = tuple(_difference_in_words(one, ratings.yes_no) for one in apart)
     cautions = _rating_cautions(ratings, bool(ratios))
     if len(ratings.listeners) >= FEWEST_LISTENERS and any(np.isnan(one.low) for one in told):
-        cautions.append("– in place of an interval: the answers are too few for one, or too much alike")
+        cautions.append("a figure without an interval: its answers are too few for one, or too much alike")
     return Section(question, ratings, findings, tuple(cautions), tables)
 
 

@@ -22,6 +22,9 @@ from cadenza.listening.trials import Ratings
 PAGE = "report.html"
 NUMBERS = "report.json"
 
+UNKNOWN = "–"
+"""Stands for what is no number."""
+
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #22223b; background: #fff; max-width: 60rem;
   margin: 2rem auto; padding: 0 1rem; }
@@ -123,15 +126,19 @@ def csv_of(table: Table) -> str:
 
 
 def cells(row: Any) -> dict[str, str]:
-    """A row of a table in words and few digits, by its columns; an interval stands with what it is of."""
+    """A row of a table in words and few digits, by its columns; an interval stands with what it is of.
+
+    Where an interval is not known, the figure stands alone.
+    """
     found: dict[str, str] = {}
-    last = ""
+    last = low = ""
     for field in fields(row):
         text = _cell(field.name, getattr(row, field.name))
         if field.name.endswith("low"):
-            found[last] += f" ({text}"
+            low = text
         elif field.name.endswith("high"):
-            found[last] += f" to {text})"
+            if (low, text) != (UNKNOWN, UNKNOWN):
+                found[last] += f" ({low} to {text})"
         else:
             last = field.name.replace("_", " ")
             found[last] = text
@@ -143,7 +150,7 @@ def _cell(name: str, value: Any) -> str:
         case bool():
             return "yes" if value else "no"
         case float() if not math.isfinite(value):
-            return "–"
+            return UNKNOWN
         case float() if name in ("p", "holm"):
             return f"{value:.3f}" if value >= 0.001 else "< 0.001"
         case float():
