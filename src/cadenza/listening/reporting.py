@@ -162,7 +162,7 @@ def _cell(name: str, value: Any) -> str:
 def html(analysis: Analysis) -> str:
     """The whole page."""
     out = [rule for rule in analysis.left_out if rule.listeners]
-    counted = [f"{analysis.listeners} listeners count."]
+    counted = [f"Listeners who count: {analysis.listeners}."]
     counted += [f"{len(rule.listeners)} left out: {rule.rule}." for rule in out]
     rules = "; ".join(rule.rule for rule in analysis.left_out) or "broke a rule; there is none"
     body = [

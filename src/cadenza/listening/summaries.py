@@ -101,8 +101,8 @@ def summary(ratings: Ratings, system: int, seed: int = 0) -> Summary | Share:
         ratings.systems[system],
         *heard,
         mean.value,
-        max(mean.low, ratings.lowest),
-        min(mean.high, ratings.highest),
+        max(mean.low, float(ratings.lowest)),
+        min(mean.high, float(ratings.highest)),
         float(answered.std(ddof=1)) if len(answered) > 1 else float("nan"),
         *deviations,
         float(np.median(answered)),
@@ -121,7 +121,7 @@ def _ends(values: Floats) -> tuple[float, float]:
 
 def differences(ratings: Ratings) -> tuple[Difference, ...]:
     """Every pair of systems; no interval reaches beyond what the scale leaves room for."""
-    most = ratings.highest - ratings.lowest
+    most = float(ratings.highest - ratings.lowest)
     pairs = list(combinations(range(len(ratings.systems)), 2))
     found = [system_difference(ratings, i, j) for i, j in pairs]
     return tuple(

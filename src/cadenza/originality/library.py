@@ -131,10 +131,10 @@ def _spread(pieces: Sequence[Piece]) -> list[Piece]:
 
 
 def _source(
-    called: str, corpus: Prepared[EventSequence], piece: Piece, first_bar: int = 1
+    called: str, corpus: Prepared[EventSequence], piece: Piece, bar: int = 1
 ) -> tuple[Source, Passage]:
     source = Source(called, piece.name, piece.grid, piece.content)
-    return source, passage_of(corpus.sequence(piece), first_bar)
+    return source, passage_of(corpus.sequence(piece), bar)
 
 
 def _first_bars(name: str, pieces: Sequence[Piece], told: OnProgress) -> dict[str, int]:
