@@ -473,7 +473,7 @@ def test_bad_files_are_refused_in_the_users_words(studio: Studio, name: str, dat
 def test_a_hundred_megabytes_are_refused(studio: Studio) -> None:
     answer = studio.ask("POST", "/api/read", bytes(100 * 2**20))
     assert answer.status == 413
-    assert answer.error == f"100 MiB is more than the {MOST_BYTES // 2**20} allowed"
+    assert answer.error == f"100 MiB were sent: at most {MOST_BYTES // 2**20} MiB are taken"
     assert studio.ask("GET", "/api/health").status == 200
 
 

@@ -32,8 +32,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from cadenza.measures import bar_places
 from cadenza.representation.base import Grid
-from cadenza.representation.events import DURATION, PITCH, EventSequence
+from cadenza.representation.events import DURATION, PITCH, EventSequence, Frame, encode_in, frame_of
+from cadenza.score import Score
 
 SHARE: Final = 0.8
 """Share of the notes of both passages that have a match, within a run."""
@@ -90,6 +92,25 @@ class Passage:
     def upper(self) -> Passage:
         """The highest note of each onset: the tune, where it lies on top."""
         return self.part(np.append(np.diff(self.onsets) > 0, np.ones(min(1, len(self)), bool)))
+
+
+def heard(score: Score) -> Passage:
+    """A piece as it is compared, its bars numbered as in the file.
+
+    Raises CadenzaError where no note lies on the piano's keys.
+    """
+    frame = frame_of(score)
+    return passage_of(encode_in(frame), _first_bar(frame))
+
+
+def first_bar(score: Score) -> int:
+    """The number, from 1, of the bar in which step 0 of a piece's events lies."""
+    return _first_bar(frame_of(score))
+
+
+def _first_bar(frame: Frame) -> int:
+    bars, _ = bar_places(frame.score, np.array([frame.origin]))
+    return int(bars[0]) + 1
 
 
 def passage_of(sequence: EventSequence, first_bar: int = 1) -> Passage:

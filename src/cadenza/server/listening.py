@@ -110,7 +110,7 @@ def _shown(router: APIRouter, named: Named) -> None:
     @router.get("/t/{name}/volume", response_class=Response)
     def volume(name: str) -> Response:
         """What the volume is set by."""
-        return FileResponse(named(name).sound.volume, media_type="audio/mpeg")
+        return FileResponse(named(name).volume(), media_type="audio/mpeg")
 
     @router.get("/t/{name}/sounds/{ticket}/{side}", response_class=Response)
     def sound(name: str, ticket: str, side: int) -> Response:
