@@ -25,7 +25,7 @@ import numpy as np
 
 from cadenza.compose import Model, load_model
 from cadenza.dataset import Prepared, prepare
-from cadenza.evaluate import Likelihood, likelihood
+from cadenza.likelihood import Likelihood, likelihood
 from cadenza.models.markov import Markov
 from cadenza.representation.events import FIELDS, EventSequence
 from cadenza.windows import evaluation_windows

@@ -81,8 +81,12 @@ def half(ratings: Ratings, random: np.random.Generator) -> Ratings:
 
 
 def note(tally: Tally, estimates: Sequence[tuple[float, float, float]], truths: Sequence[float]) -> None:
-    """Whether intervals (value, low, high) hold the truth."""
-    tally.covers += [low <= truth <= high for (_, low, high), truth in zip(estimates, truths, strict=True)]
+    """Whether intervals (value, low, high) hold the truth; those that are not given (nan) do not count."""
+    tally.covers += [
+        low <= truth <= high
+        for (_, low, high), truth in zip(estimates, truths, strict=True)
+        if not np.isnan(low)
+    ]
 
 
 def note_tests(tally: Tally, rows: Sequence[Any]) -> None:

@@ -34,7 +34,7 @@ def main() -> int:
 
     from cadenza.checkpoint import PARAMETERS, load_checkpoint, quantise
     from cadenza.dataset import prepare
-    from cadenza.evaluate import likelihood
+    from cadenza.likelihood import likelihood
     from cadenza.players import find_model, load_model
 
     folder = find_model(options.model)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from numpy.random import default_rng
 from scipy import integrate, linalg, stats
 
-from cadenza import comparison
+from cadenza import comparison, measures
 from cadenza.comparison import mgeval
 from cadenza.comparison.reading import WINDOW, WINDOWS, plainly, points_of, surprise_of
 from cadenza.compose import load_model
@@ -153,6 +153,24 @@ def test_pieces_of_one_kind_overlap_more_than_others(feature: str) -> None:
     same, unlike = (comparison.overlap(near, x, feature) for x in (alike, other))
     assert same.area > unlike.area
     assert same.divergence < unlike.divergence
+
+
+def test_bars_are_compared_of_pieces_of_as_many() -> None:
+    def set_of(bars: int) -> list[Score]:
+        """Two notes in the first bar, of which one is the longer the higher, and one in the last."""
+        end = (bars - 1) * 4 * Q
+        return [
+            Score.from_notes([(p, 0, p, 80), (59, 0, 40, 80), (60, end, end + Q, 80)], ticks_per_quarter=Q)
+            for p in range(60, 70)
+        ]
+
+    one, other = set_of(2), set_of(3)
+    flat = np.stack([measures.bar_pitch_class_histogram(piece).ravel() for piece in one])
+    apart = mgeval.distances_between(flat, flat[3:])
+    expected = mgeval.compared(mgeval.distances_within(flat), apart)
+    assert comparison.overlap(one, one[3:], "bar_pitch_class_histogram") == expected
+    with pytest.raises(ValueError, match="bar_note_counts can be compared of pieces of as many bars"):
+        comparison.overlap(one, other, "bar_note_counts")
 
 
 # --- Fréchet ------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -13,10 +14,11 @@ import numpy as np
 import pytest
 
 from cadenza import measures
+from cadenza.comparison import published_distances
 from cadenza.compose import load_model
 from cadenza.errors import CadenzaError
 from cadenza.evaluation.entrants import Excerpts, beginning, entrant, evenly, reference
-from cadenza.evaluation.likelihoods import fit_of
+from cadenza.evaluation.fits import fit_of
 from cadenza.evaluation.page import page
 from cadenza.evaluation.players import Sounding, roll
 from cadenza.evaluation.report import SHARED, SURPRISE, Evaluation, evaluate
@@ -169,6 +171,52 @@ def test_a_set_is_like_itself_and_unlike_others(people: str, tmp_path: Path) -> 
     assert copies.measures[SHARED].max() < 16, "no piece of people is among those alike"
 
 
+@pytest.fixture
+def fmd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The package of the published distance, as its source has it; where its weights should lie."""
+    weights = tmp_path / "clamp2.pth"
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")  # which is what asking for it sets
+
+    class Metric:
+        def __init__(self, feature_extractor: str, gaussian_estimator: str, verbose: bool = True) -> None:
+            assert weights.exists(), "it would fetch them"
+            assert (feature_extractor, gaussian_estimator, verbose) == ("clamp2", "mle", False)
+
+        def score(self, reference_path: Path, test_path: Path) -> float:
+            ours, theirs = (len(list(path.glob("*.mid"))) for path in (reference_path, test_path))
+            if ours == theirs:
+                raise ValueError("Imaginary component 0.1")
+            return ours + theirs / 10
+
+    package = ModuleType("frechet_music_distance")
+    config = ModuleType("frechet_music_distance.models.clamp2.config")
+    package.FrechetMusicDistance = Metric  # type: ignore[attr-defined]
+    config.CLAMP2_WEIGHTS_PATH = weights  # type: ignore[attr-defined]
+    for module in (package, config):
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+    return weights
+
+
+def test_the_published_distance_is_that_of_its_package(fmd: Path) -> None:
+    reference = [tune(seed) for seed in range(3)]
+    sets = [reference[:2], reference]
+    assert published_distances(reference, sets) is None, "without weights"
+    fmd.touch()
+    assert published_distances(reference, sets) == [pytest.approx(3.2), None]
+
+
+def test_the_published_distance_stands_beside_ours(people: str, fmd: Path, tmp_path: Path) -> None:
+    others = folder_of(tmp_path / "others", range(20, 24))
+    without = evaluate((others,), people, FEW, silent)
+    assert "FMD" not in page(without, {})
+    assert without.as_dict()["sets"][1]["published_distance"] is None
+    fmd.touch()
+    found = evaluate((others,), people, FEW, silent)
+    assert [one.published for one in found.standings] == [None, pytest.approx(5.4)]
+    assert "<th>FMD</th>" in page(found, {}).replace(' scope="col"', "")
+    assert found.as_dict()["sets"][1]["published_distance"] == pytest.approx(5.4)
+
+
 # --- The page ---------------------------------------------------------------------------------------
 def test_a_roll_has_a_box_for_each_note_at_its_time() -> None:
     score = Score.from_notes([(60, 0, 480, 127), (64, 480, 960, 64)], qpm=60)
@@ -231,6 +279,21 @@ def test_the_command_writes_the_page_and_the_figures(people: str, tmp_path: Path
     made = (tmp_path / "one.html").read_text(encoding="utf-8")
     assert made.count("data:audio/mpeg;base64,") == 6
     assert json.loads((tmp_path / "one.json").read_text(encoding="utf-8"))["reference"] == "people"
+
+
+def test_a_file_beside_the_page_is_not_overwritten(people: str, tmp_path: Path) -> None:
+    arguments = ("markov", "--reference", people, "--bars", "1", "--pieces", "2", "-o", "data.html")
+    mine = tmp_path / "data.json"
+    for content in ("[1, 2]", "no JSON", '{"sets": 1}'):
+        mine.write_text(content)
+        done = run(*arguments, cwd=tmp_path)
+        assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+        assert "data.json: not written: this is there already" in done.stderr
+        assert mine.read_text() == content
+    assert not (tmp_path / "data.html").exists()
+    mine.unlink()
+    for _ in range(2):  # its own figures may be made again
+        assert run(*arguments, cwd=tmp_path).returncode == 0
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from cadenza.listening.agreement import agreement, alpha_of, coincidences, intra
 from cadenza.listening.analysis import Analysis, analyse, guess_design
 from cadenza.listening.answers import Answer, Listener, write_answers, write_listeners
 from cadenza.listening.correlations import correlation, fisher_interval
-from cadenza.listening.crossed import crossed_variance, system_difference, system_mean
+from cadenza.listening.crossed import crossed_variance, system_difference, system_mean, with_interval
 from cadenza.listening.design import Design, Exclusion, Question
 from cadenza.listening.excluding import exclude
 from cadenza.listening.power import (
@@ -40,7 +40,15 @@ from cadenza.listening.simulate import (
     simulate_ratings,
     simulate_votes,
 )
-from cadenza.listening.summaries import deviations_of, differences, medians_of, resampled, summary, wilson
+from cadenza.listening.summaries import (
+    Summary,
+    deviations_of,
+    differences,
+    medians_of,
+    resampled,
+    summary,
+    wilson,
+)
 from cadenza.listening.trials import Ratings, Votes, ratings_of, votes_of
 
 QUALITY = Question("quality", "How good?", "rating")
@@ -400,6 +408,30 @@ def test_one_listener_says_nothing_of_others() -> None:
     assert summary(ratings, 0).mean == 3.5
 
 
+def test_two_listeners_have_no_interval_and_the_reason_is_said() -> None:
+    ratings = table([[3, 4, 1, 2], [4, 5, 2, 4]], [0, 0, 1, 1])
+    found, (apart,) = summary(ratings, 0), differences(ratings)
+    assert isinstance(found, Summary)
+    ends = (found.low, found.high, found.deviation_low, found.deviation_high, found.median_low)
+    assert np.isnan([*ends, apart.low, apart.high, apart.p]).all()
+    assert (found.mean, found.median, apart.difference) == (4, 4, 1.75)
+    asked = table([[1, 1, 0, 1], [1, 1, 1, 0]], [0, 0, 1, 1], (0, 1))
+    assert np.isnan([summary(asked, system).high for system in (0, 1)]).all()
+    (one,) = pairs.preferred(voted([(who, "a", "b", value) for who in "xy" for value in (1, 1, 2)]))
+    assert one.odds == pytest.approx(2)
+    assert np.isnan([one.low, one.high, one.p]).all()
+
+
+def test_variances_of_one_degree_of_freedom_or_less_give_no_interval() -> None:
+    assert np.isnan(with_interval(1.0, 0.5, 1.0, other_clips=False).low)
+    assert with_interval(1.0, 0.5, 2.0, other_clips=False).low == pytest.approx(1 - 4.302653 * 0.5**0.5)
+
+
+def test_differences_reach_no_further_than_the_scale() -> None:
+    (apart,) = differences(table([[1, 5], [5, 1], [2, 4]], [0, 1]))
+    assert (apart.low, apart.high) == (-4, 4)
+
+
 def test_missing_trials_use_what_is_complete() -> None:
     hole = np.nan
     ratings = table([[5, 4, 1], [4, 4, 2], [5, hole, 1], [4, 3, hole], [5, 5, 2]], [0, 1, 2])
@@ -604,6 +636,8 @@ def test_preferences_are_told_with_odds_and_order() -> None:
     ("values", "caution"),
     [
         ({"x": (1, 2)}, "one listener"),
+        ({"x": (1, 2), "y": (1, 3)}, "two listeners are too few to tell of others"),
+        ({"x": (1, 2), "y": (1, 3), "z": (1, 3)}, "a figure without an interval"),
         ({"x": (1, 2), "y": (1, 3), "z": (2, 3)}, "if all of them agreed, p over 1 pair would be 0.25"),
         ({"x": (1, 2), "y": (1, 3), "z": (2, 3)}, "a, b: one clip"),
         ({"x": (1, 2, 3, 4), "y": (1, 3, 4, 2)}, "only 2 clips"),
@@ -660,6 +694,30 @@ def test_a_report_is_the_same_each_time_and_needs_nothing_else(tmp_path: Path) -
         (row,) = csv.DictReader(file)
     found = json.loads((tmp_path / "one" / "report.json").read_text(encoding="utf-8"))
     assert float(row["difference"]) == found["questions"]["quality"]["differences"][0]["difference"]
+
+
+def test_of_an_earlier_report_nothing_stays(tmp_path: Path) -> None:
+    first = write_report(analysed(everything()), tmp_path)
+    (tmp_path / "mine.csv").write_text("mine")
+    (tmp_path / "quality-notes.csv").write_text("mine too")
+    second = write_report(analysed(preferences()), tmp_path)
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {path.name for path in second} | {"mine.csv", "quality-notes.csv"}
+    assert "quality-differences.csv" in {path.name for path in first} - left
+
+
+@pytest.mark.parametrize(
+    "told", ["no JSON", "[]", '{"questions": {"../a": {"order": [1]}}}', '{"questions": 3}']
+)
+def test_what_is_no_report_names_nothing_to_remove(tmp_path: Path, told: str) -> None:
+    folder = tmp_path / "report"
+    folder.mkdir()
+    kept = [tmp_path / "a-order.csv", folder / "quality-order.csv"]
+    for path in kept:
+        path.write_text("mine")
+    (folder / "report.json").write_text(told)
+    write_report(analysed(everything()), folder)
+    assert all(path.exists() for path in kept)
 
 
 def test_names_of_clips_and_systems_are_no_markup(tmp_path: Path) -> None:

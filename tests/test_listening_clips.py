@@ -17,7 +17,7 @@ from cadenza.listening.design import load_design
 from cadenza.listening.loudness import BLOCK, PEAK, SAMPLE_RATE, TARGET, levelled, loudness
 from cadenza.listening.order import CHECK_COUNTS
 from cadenza.midi import write_midi
-from cadenza.score import Score
+from cadenza.score import DRUM_CHANNEL, Score, note_array
 
 if TYPE_CHECKING:
     from conftest import MakeTest
@@ -157,13 +157,17 @@ def test_clips_are_made_once_and_anew_where_they_change(make_test: MakeTest, tmp
     assert {name for name, path in changed.clips.items() if path != first.clips[name]} == {"model/1"}
 
 
+DRUMS = Score.from_notes(note_array([(36, 0, 4800, 100)], channel=DRUM_CHANNEL))
+
+
 @pytest.mark.usefixtures("piano")
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
         ("a.mid", b"no MIDI", "a.mid"),
         ("a.mid", [(60, 0, 200, 80)], "it lasts 0.2 seconds and clips are to last 2: lower clip_seconds"),
-        ("a.mid", [], "there is no note in it that a piano could play"),
+        ("a.mid", [], "there is no note in it: nothing that a piano could play"),
+        ("a.mid", DRUMS, "there are only drums in it: nothing that a piano could play"),
         ("a.wav", b"no sound", "this sound cannot be read"),
         ("a.wav", np.zeros((96_000, 2)), "nothing is to be heard in its first 2 seconds"),
         ("a.wav", np.ones((96_000, 3)), "it has 3 channels: one or two can be played"),
@@ -178,6 +182,8 @@ def test_a_clip_that_cannot_be_played_is_told(
         path.write_bytes(content)
     elif isinstance(content, list):
         write_midi(Score.from_notes(content), path)
+    elif isinstance(content, Score):
+        write_midi(content, path)
     else:
         soundfile.write(path, content, 48_000)
     text = (folder / "test.toml").read_text()

@@ -145,6 +145,21 @@ def test_checks_lie_evenly_and_their_counts_vary() -> None:
     assert judged == names(listening_order(replace(design, attention_checks=0), 0))
 
 
+@pytest.mark.parametrize(("checks", "places"), [(1, [3]), (5, [1, 3, 5, 7, 9]), (6, [1, 3, 5, 6, 8, 10])])
+def test_as_many_checks_come_as_are_asked_for(checks: int, places: list[int]) -> None:
+    found = names(listening_order(a_design(2, 3, attention_checks=checks), 0))
+    assert [i for i, name in enumerate(found) if name.startswith("check")] == places
+
+
+def test_more_checks_than_clips_are_refused() -> None:
+    with pytest.raises(
+        CadenzaError, match=r"attention_checks: 7 are more than the clips .* \(6\): at most 6"
+    ):
+        listening_order(a_design(2, 3, attention_checks=7), 0)
+    with pytest.raises(CadenzaError, match=r"attention_checks: 3 are more than the pairs .* \(2\)"):
+        listening_order(a_design(2, 3, question=PREFERENCE, trials=2, attention_checks=3), 0)
+
+
 def test_systems_without_a_common_piece_cannot_be_compared() -> None:
     clips = (Clip("a/1", "clips/a/1.mid", "a", "1"), Clip("b/2", "clips/b/2.mid", "b", "2"))
     design = Design("A test", (PREFERENCE,), clips, same_pieces=True)
@@ -180,6 +195,18 @@ def test_a_design_is_read(make_test: MakeTest, tmp_path: Path) -> None:
         ('"rating"\ntext', '"my rating"\ntext', "a key has letters, digits and underscores"),
         ('kind = "rating"', 'kind = "stars"', "questions.1.kind: input should be 'rating', 'yes_no' or"),
         ("clip_seconds = 1", "clip_seconds = 0.5", "clip_seconds must be from 1 to 600, not 0.5"),
+        ("clip_seconds = 1", 'trials = "4"', "trials: input should be a valid integer"),
+        ("clip_seconds = 1", "trials = true", "trials: input should be a valid integer"),
+        ("clip_seconds = 1", "trials = 4.0", "trials: input should be a valid integer"),
+        ("clip_seconds = 1", 'clip_seconds = "4"', "clip_seconds: input should be a valid number"),
+        ("clip_seconds = 1", "clip_seconds = true", "clip_seconds: input should be a valid number"),
+        ("clip_seconds = 1", "same_pieces = 1", "same_pieces: input should be a valid boolean"),
+        ('title = "Which music"', "title = 4", "title: input should be a valid string"),
+        ("clip_seconds = 1", "human = 4", "human: input should be a valid string"),
+        ("lowest = 1", "lowest = true", "questions.1.lowest: input should be a valid integer"),
+        ("[[q", "exclusion = { fewest_trials = true }\n[[q", "exclusion.fewest_trials: input should be"),
+        ("[[q", "exclusion = { same_answer = 1 }\n[[q", "exclusion.same_answer: input should be"),
+        ("[[q", "exclusion = { fastest_seconds = nan }\n[[q", "exclusion.fastest_seconds: 0 or more"),
         ("clip_seconds = 1", "trials = -1", "trials must be 0 or more, not -1"),
         ("clip_seconds = 1", "attention_checks = 21", "attention_checks: 0 to 20, not 21"),
         ("clip_seconds = 1", 'human = "humans"', "'humans' made none of the clips; those of human, model"),
@@ -217,6 +244,12 @@ def test_a_clip_that_lies_wrongly_is_told(make_test: MakeTest, tmp_path: Path, p
     (folder / path).parent.mkdir(exist_ok=True)
     (folder / path).write_bytes(b"")
     with pytest.raises(CadenzaError, match=words):
+        load_design(folder)
+
+
+def test_a_system_is_named_on_one_line(make_test: MakeTest, tmp_path: Path) -> None:
+    folder = make_test(tmp_path / "study", systems=("human", "mo\ndel"))
+    with pytest.raises(CadenzaError, match=r"'mo\\ndel' cannot be the name of a system"):
         load_design(folder)
 
 
@@ -284,8 +317,10 @@ def test_a_test_is_made_whole_or_not_at_all(midi_folder: MakeFolder, tmp_path: P
         new_test(tmp_path / "study", "rating", {"a": tmp_path})
     with pytest.raises(CadenzaError, match="there is no folder nosuch"):
         new_test(tmp_path / "study", "rating", {"a": Path("nosuch")})
-    with pytest.raises(CadenzaError, match="cannot be the name of a folder"):
+    with pytest.raises(CadenzaError, match="cannot be the name of a system"):
         new_test(tmp_path / "study", "rating", {"../a": same})
+    with pytest.raises(CadenzaError, match=r"'a\\nb' cannot be the name of a system"):
+        new_test(tmp_path / "study", "rating", {"a\nb": same})
     with pytest.raises(CadenzaError, match="no design 'ratings': there are rating"):
         new_test(tmp_path / "study", "ratings", {"a": same})
     assert sorted(path.name for path in tmp_path.iterdir()) == ["ours", "same"]

@@ -241,6 +241,10 @@ def test_sound_that_was_deleted_is_told(opened: Open) -> None:
         path.unlink()
     with pytest.raises(UnavailableError, match="the sound of this clip is gone"):
         hear(test, state)
+    assert test.volume().is_file()
+    test.sound.volume.unlink()
+    with pytest.raises(UnavailableError, match="the sound is gone; who runs the test must start it anew"):
+        test.volume()
     with pytest.raises(RefusedError, match="please listen"):
         test.answer(ANNA, state["ticket"], {"rating": 5})
 
@@ -365,6 +369,46 @@ def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
     (tmp_path / "answers.sqlite").write_text("this is a letter\n" * 100)
     with pytest.raises(CadenzaError, match=r"answers\.sqlite: .*not a database"):
         open_store(tmp_path)
+
+
+def test_what_is_only_read_is_not_made(tmp_path: Path) -> None:
+    url = sqlite_url(tmp_path / "answer.sqlite")
+    with pytest.raises(CadenzaError, match=r"no answers: there is no file .*answer\.sqlite"):
+        open_store(tmp_path, url, make=False)
+    assert list(tmp_path.iterdir()) == []
+    with closing(sqlite3.connect(tmp_path / "answer.sqlite")) as other:
+        other.execute("CREATE TABLE letters (text)")
+    before = (tmp_path / "answer.sqlite").read_bytes()
+    with pytest.raises(CadenzaError, match="there are no listening tests in this database"):
+        open_store(tmp_path, url, make=False)
+    assert (tmp_path / "answer.sqlite").read_bytes() == before
+
+
+def test_reading_waits_for_no_writer_and_says_what_it_could_not(
+    opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cadenza.listening.database.PATIENCE", 0.05)
+    test = opened()
+    give(test, enter(test), rating=5)
+    test.store._database.close()
+    with closing(sqlite3.connect(tmp_path / "study" / "answers.sqlite")) as other:
+        other.execute("BEGIN IMMEDIATE")
+        store = open_store(tmp_path / "study", make=False)
+        assert [answer.value for answer in store.answers("study")[0]] == [5]
+        store._database.close()
+        other.execute("ROLLBACK")
+    with closing(sqlite3.connect(tmp_path / "study" / "answers.sqlite")) as other:
+        other.execute("PRAGMA journal_mode = DELETE")
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(
+            CadenzaError, match=r"answers cannot be read at this moment \(database is locked\)"
+        ):
+            open_store(tmp_path / "study", make=False)
+
+
+def test_a_mistake_in_the_order_names_the_file(opened: Open) -> None:
+    with pytest.raises(CadenzaError, match=r"test\.toml: attention_checks: 5 are more than the clips"):
+        opened("attention_checks = 5")
 
 
 def test_the_folder_must_fit_into_an_address(make_test: MakeTest, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import secrets
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -113,6 +114,8 @@ def test_requests_made_by_hand_are_refused_in_words(
     answer = client.ask(server, method, path, content)
     assert answer.status == status
     assert answer.error
+    if status == 413:
+        assert answer.error == "69 KiB were sent: at most 64 KiB are taken"
 
 
 def test_two_tests_on_one_server_know_nothing_of_each_other(served: tuple[Studio, Path]) -> None:
@@ -131,6 +134,17 @@ def test_a_proxy_may_call_it_by_another_name(served: tuple[Studio, Path]) -> Non
     server, _ = served
     answer = server.ask("GET", "/t/study/api/test", host="listen.example", origin="https://listen.example")
     assert answer.status == 200
+
+
+def test_sound_that_has_gone_is_told(serve_tests: Serve, make_test: MakeTest, tmp_path: Path) -> None:
+    folder = make_test(tmp_path / "study", clips=1)
+    with serve_tests(folder) as server:
+        shutil.rmtree(folder / ".prepared")
+        answer = server.ask("GET", "/t/study/volume")
+    assert (answer.status, answer.error) == (
+        503,
+        "the sound is gone; who runs the test must start it anew",
+    )
 
 
 def test_a_busy_database_is_told_with_when_to_come_back(
@@ -255,6 +269,7 @@ def test_a_test_is_set_up_in_one_command(midi_folder: MakeFolder, tmp_path: Path
         (("new", "study", "--clips", "a=b", "--clips", "a=c"), "the system a has its clips already"),
         (("serve", "nosuch"), "nosuch: no listening test: its test.toml cannot be read"),
         (("export", "nosuch"), "no answers: there is no answers.sqlite in it"),
+        (("export", "nosuch", "--database", "sqlite:///a.sqlite"), "no answers: there is no file a.sqlite"),
     ],
 )
 def test_a_mistake_is_one_line(

@@ -232,6 +232,29 @@ def test_pitch_classes_weigh_by_length_and_follow_one_another() -> None:
     assert not measures.pitch_class_transitions(piece(rows[0])).any()
 
 
+def test_bars_one_by_one() -> None:
+    # C and E, then C again; silence; G over the bar line, into a bar with a D.
+    rows = [(60, BAR, BAR + Q, 80), (64, BAR, BAR + Q, 1), (60, BAR + Q, BAR + 2 * Q, 80)]
+    rows += [(67, 4 * BAR - Q, 4 * BAR + Q, 80), (74, 4 * BAR, 4 * BAR + 3 * Q, 80)]
+    score = piece(*rows)
+    assert measures.bar_note_counts(score).tolist() == [3, 0, 1, 1]
+    assert measures.bar_pitches_used(score).tolist() == [2, 0, 1, 1]
+    histogram = measures.bar_pitch_class_histogram(score)
+    assert histogram.shape == (4, 12)
+    assert histogram[0, [0, 4]] == pytest.approx([2 / 3, 1 / 3])
+    assert not histogram[1].any()
+    assert histogram[2, 7] == 1
+    assert histogram[3, [2, 7]].tolist() == [3 / 4, 1 / 4]
+
+
+def test_bars_one_by_one_are_those_of_the_metre() -> None:
+    # A note of three bars of 3/4, one struck in the third; what rings beyond the last bar does not count.
+    score = piece((60, 0, 9 * Q, 80), (62, 6 * Q, 99 * Q, 80), metre=(3, 4))
+    assert measures.bar_note_counts(score).tolist() == [1, 0, 1]
+    assert measures.bar_pitch_class_histogram(score)[:, [0, 2]].tolist() == [[1, 0], [1, 0], [0.5, 0.5]]
+    assert measures.bar_pitch_class_histogram(piece((60, 5, 5, 80)))[0, 0] == 1
+
+
 def test_a_scale_of_a_key() -> None:
     score = piece(
         *((pitch, i * Q, i * Q + 1, 80) for i, pitch in enumerate((69, 71, 72, 74, 76, 77, 79, 80)))
@@ -321,6 +344,16 @@ def test_polyphony_is_that_of_a_piano_roll(score: Score) -> None:
         roll[note["start"] : max(note["end"], note["start"] + 1), note["pitch"]] = True
     sounding = roll.sum(1)
     assert measures.polyphony(score) == pytest.approx(sounding[sounding > 0].mean())
+
+
+@settings(max_examples=30, deadline=None)
+@given(scores)
+def test_bars_add_up_to_the_piece(score: Score) -> None:
+    assert measures.bar_note_counts(score).sum() == measures.note_count(score)
+    assert measures.bar_pitches_used(score).max() <= measures.pitches_used(score)
+    sums = measures.bar_pitch_class_histogram(score).sum(1)
+    assert sums == pytest.approx(np.where(sums > 0, 1, 0))
+    assert len(sums) == len(measures.bar_note_counts(score))
 
 
 metres = st.tuples(st.integers(0, 300), st.integers(1, 7), st.sampled_from([2, 4, 8]))
@@ -455,4 +488,4 @@ def test_the_page_names_every_measure() -> None:
     page = (Path(__file__).parent.parent / "docs" / "measures.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| (`[^|]*) \|", page, flags=re.MULTILINE)
     assert [name for row in rows for name in re.findall(r"`(\w+)`", row)] == list(measures.MEASURES)
-    assert all(f"`{name}`" in page for name in measures.HISTOGRAMS)
+    assert all(f"`{name}`" in page for name in measures.HISTOGRAMS | measures.BY_BAR)

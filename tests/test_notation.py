@@ -546,6 +546,7 @@ def test_a_passage_is_as_it_stands_in_the_whole() -> None:
     assert sorted(written(texts[1]) + written(texts[2])) == sorted(written(texts[0]))
     assert re.findall("<fifths>(.*?)</fifths>", texts[2]) == ["6"]
     assert [text.count("<beats>3</beats>") for text in texts] == [1, 1, 0]
+    assert [text.count("light-heavy") for text in texts] == [1, 0, 1]  # the end is that of the piece
     assert re.findall(r'<measure [^>]*number="(\d+)"', texts[2])[0] == "5"
 
 

@@ -318,14 +318,21 @@ def test_the_longest_run_of_an_excerpt_is_what_lies_in_it() -> None:
 
 
 def test_what_is_usual() -> None:
-    people = [person(16, (0, float(i))) for i in range(10)] + [replace(person(16, (0, 16)), corpus="jazz")]
+    people = [person(16, (0, i / 2)) for i in range(20)] + [replace(person(16, (0, 16)), corpus="jazz")]
     found = usual(people, "pop", "metrical", "all", 16)
     assert found is not None
-    assert (found.pieces, found.excerpts, found.median) == (10, 10, 4.5)
-    assert found.high == pytest.approx(8.55)
+    assert (found.pieces, found.excerpts, found.median) == (20, 20, 4.75)
+    assert found.high == pytest.approx(9.025)
     assert found.interval[0] <= found.high <= found.interval[1]
     assert found.share_below(5) == 0.5
     assert usual(people, "pop", "free", "all", 16) is None
+
+
+def test_of_fewer_than_twenty_pieces_no_percentile_is_told() -> None:
+    found = usual([person(64, (0, float(i))) for i in range(19)], "pop", "metrical", "all", 16)
+    assert found is not None
+    assert (found.pieces, found.excerpts, found.median) == (19, 19 * 4, 0)
+    assert np.isnan([found.high, *found.interval]).all()
 
 
 @pytest.mark.parametrize(("bars", "length"), [(1, 16), (6, 16), (7, 32), (16, 64), (17, 64), (64, 256)])
@@ -394,7 +401,7 @@ def test_people_are_a_sample(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.mark.usefixtures("cache")
 def test_reports_say_what_is_copied(tmp_path: Path) -> None:
-    library = open_library([str(corpus(tmp_path / "mine", 5))], workers=1)
+    library = open_library([str(corpus(tmp_path / "mine", 20))], workers=1)
     copied = heard(score_of(moved(bars_of(PIECES[3], 5, 8), 0, 4)))
     report = examine(library, copied)
     assert report.verdict == (
@@ -407,6 +414,41 @@ def test_reports_say_what_is_copied(tmp_path: Path) -> None:
     assert without.matches == ()
     rows = summary([report, new])
     assert [(row.texture, row.pieces, row.unusual) for row in rows] == [("all", 2, 1), ("upper", 2, 1)]
+    assert np.isnan(rows[0].high)
+    assert rows[0].longest == report.findings[0].quarters
+
+
+@pytest.mark.usefixtures("cache")
+def test_of_few_pieces_there_is_no_verdict(tmp_path: Path) -> None:
+    library = open_library([str(corpus(tmp_path / "mine", 5))], workers=1)
+    report = examine(library, heard(score_of(bars_of(PIECES[3], 5, 8))))
+    assert report.verdict == (
+        "Too few pieces for a verdict: 5 of mine can be compared with, and 20 are needed; the longest run is "
+        "bars 5-8 as in mine/p03.mid, bars 5-8."
+    )
+    assert not any(finding.unusual for finding in report.findings)
+    assert [(row.judged, row.unusual) for row in summary([report])] == [(0, 0), (0, 0)]
+
+
+@pytest.mark.usefixtures("cache")
+def test_bars_of_what_is_found_are_those_of_its_file(tmp_path: Path) -> None:
+    folder = corpus(tmp_path / "mine", 2)
+    waits = score_of(moved(PIECES[3], 6 * BAR, 0))  # six silent bars, then the piece
+    write_midi(waits, folder / "waits.mid")
+    library = open_library([str(folder)], workers=1)
+    (match, *_) = examine(library, heard(score_of(bars_of(PIECES[3], 5, 8)))).matches
+    assert (match.source.name, *map(int, match.source_bars)) == ("waits.mid", 11, 14)
+
+
+@pytest.mark.usefixtures("cache")
+def test_folders_of_one_name_are_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    corpus(tmp_path / "x" / "takes", 2)
+    corpus(tmp_path / "y" / "takes", 2, first=2)
+    library = open_library(["x/takes", "y/takes/", "y/takes"], workers=1)
+    assert library.corpora == ["x/takes", "y/takes"]
+    (match, *_) = examine(library, heard(score_of(PIECES[3]))).matches
+    assert (match.source.corpus, match.source.name) == ("y/takes", "p01.mid")
 
 
 def test_the_picture_lays_what_is_shared_over_each_other() -> None:
@@ -429,8 +471,8 @@ def test_the_picture_lays_what_is_shared_over_each_other() -> None:
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a corpus, two pieces and a cache."""
     folder = tmp_path_factory.mktemp("originality")
-    corpus(folder / "mine", 5)
-    corpus(folder / "takes", 2, first=4)
+    corpus(folder / "mine", 20)
+    corpus(folder / "takes", 2, first=19)
     write_midi(score_of(moved(bars_of(PIECES[1], 3, 10), 0, 2)), folder / "copied.mid")
     (folder / "empty.mid").write_bytes(b"")
     return folder
@@ -481,8 +523,20 @@ def test_the_command_on_a_folder(place: Path) -> None:
     done = cadenza(place, "takes", "--against", "mine")
     assert done.returncode == 0, done.stderr
     assert "1 of 2 pieces above what one in twenty of people's excerpts exceeds" in done.stdout
+    assert "95th percentile" not in done.stdout
     done = cadenza(place, "takes", "--against", "mine", "--not-itself")
     assert "0 of 2 pieces above" in done.stdout
+
+
+def test_the_command_on_few_pieces(place: Path) -> None:
+    corpus(place / "few", 3)
+    done = cadenza(place, "takes", "--against", "few")
+    assert (
+        "all notes: median 0.0, longest 0.0; too few people's pieces to compare with: 20 are" in done.stdout
+    )
+    told = json.loads(cadenza(place, "takes", "--against", "few", "--json").stdout)
+    assert told["files"][0]["findings"][0]["people"]["high"] is None
+    assert told["summary"][0]["high"] is None
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,8 @@ import subprocess
 import sys
 import threading
 import wave
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -125,7 +127,15 @@ def test_a_passage_is_found_among_other_pieces(serve: Serve, tmp_path: Path) -> 
         told = studio.post("/api/resemblance", {"piece": {"notes": notes}}).json["text"]
         assert "original.mid, bars 3-6" in told
         assert "3 semitones lower" in told
-        assert "no note" in studio.post("/api/resemblance", {"piece": {}}).error
+        assert told.endswith(f"(Looked through: {tmp_path / 'music'}.)")
+        assert "original.mid" in studio.post("/api/resemblance", {"piece": {"notes": tune[:7]}}).json["text"]
+        for piece, why in (
+            ([], "no note"),
+            (tune[:1], "a note could be anybody's: it takes 7 at the least"),
+            (tune[:6], "6 notes could be anybody's: it takes 7 at the least"),
+            ([(60, i * 240, i * 240 + 200, 80) for i in range(40)], "repeated notes, scales"),
+        ):
+            assert why in studio.post("/api/resemblance", {"piece": {"notes": piece}}).error
 
 
 def test_a_studio_looks_through_no_folder_that_is_not_there(tmp_path: Path) -> None:
@@ -268,14 +278,25 @@ def test_other_divisions_tracks_and_drums_are_told_of() -> None:
     piano = Track.named("a", note_array([(60, 0, 96, 80), (60, 0, 48, 70), (5, 0, 96, 80)]))
     flute = Track.named("b", note_array([(72, 96, 97, 80)]))
     drums = Track.named("c", note_array([(36, 0, 10, 90)], channel=9))
-    score = Score(96, (piano, flute, drums), (Tempo.from_qpm(0, 50),), (TimeSignature(96, 2, 4),))
+    score = Score(96, (piano, flute, drums), (Tempo.from_qpm(0, 50),), (TimeSignature(0, 2, 4),))
     read = read_piece(score)
     assert read.piece.notes == [(60, 0, 480, 80), (72, 480, 485, 80)]
-    assert read.piece.metres == [(480, 2, 4)]
     assert " ".join(read.remarks) == (
         "3 tracks came together on one piano. Left out: 1 note on drums. "
         "Left out: 1 note outside the piano's keys. Left out: 1 note doubled."
     )
+
+
+def test_until_a_file_says_another_metre_and_tempo_it_has_those_of_midi() -> None:
+    notes = (Track.named("a", note_array([(60, 0, 96, 80)])),)
+    late = read_piece(Score(96, notes, (Tempo.from_qpm(192, 50),), (TimeSignature(384, 3, 4),))).piece
+    assert late.metres == [(0, 4, 4), (1920, 3, 4)]
+    assert late.tempos == [(0, 120), (960, 50)]
+    silent = read_piece(Score(96, notes)).piece
+    assert (silent.metres, silent.tempos) == ([(0, 4, 4)], [(0, 120)])
+    # Of two that are told at once the last counts.
+    twice = read_piece(Score(96, notes, (), (TimeSignature(0, 3, 4), TimeSignature(0, 6, 8)))).piece
+    assert twice.metres == [(0, 6, 8)]
 
 
 def test_sound_is_rendered(studio: Studio) -> None:
@@ -329,15 +350,47 @@ def test_a_sheet_comes_in_passages(studio: Studio) -> None:
     )
 
 
-def test_the_process_that_engraves_is_begun_anew_where_it_has_ended(studio: Studio) -> None:
+def engravers(studio: Studio) -> list[int]:
+    """The numbers of the processes that engrave."""
+    command = ["pgrep", "-P", str(studio.process.pid), "-f", "cadenza.server.engraving"]
+    told = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    return [int(number) for number in told.split()]
+
+
+def test_a_killed_process_that_engraves_is_not_noticed(studio: Studio) -> None:
     asked = {"piece": {"notes": SCALE}}
     first = studio.post("/api/sheet", asked).json
-    command = ["pgrep", "-P", str(studio.process.pid), "-f", "cadenza.server.engraving"]
-    (number,) = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
-    os.kill(int(number), signal.SIGKILL)
-    # What was asked when it ended may be lost; what is asked then is not.
-    assert studio.post("/api/sheet", asked).status in (200, 400)
+    (number,) = engravers(studio)
+    os.kill(number, signal.SIGKILL)
     assert studio.post("/api/sheet", asked).json == first
+    # One that is stopped has read nothing of the question that it is killed over.
+    (number,) = engravers(studio)
+    os.kill(number, signal.SIGSTOP)
+    with ThreadPoolExecutor(1) as asking:
+        answer = asking.submit(studio.post, "/api/sheet", asked)
+        with pytest.raises(TimeoutError):
+            answer.result(0.5)
+        os.kill(number, signal.SIGKILL)
+        assert answer.result().json == first
+    assert number not in engravers(studio)
+
+
+def test_a_sheet_over_which_a_second_process_ends_is_refused(studio: Studio) -> None:
+    assert studio.post("/api/sheet", {"piece": {"notes": SCALE}}).status == 200
+    # A piece that takes them seconds.
+    notes = [(pitch, i * 120, i * 120 + 100, 80) for i in range(3000) for pitch in (48, 60, 67)]
+    killed: set[int] = set()
+    with ThreadPoolExecutor(1) as asking:
+        answer = asking.submit(studio.post, "/api/svg", {"notes": notes})
+        while not answer.done():
+            for number in engravers(studio):
+                with suppress(ProcessLookupError):
+                    os.kill(number, signal.SIGKILL)
+                killed.add(number)
+    assert answer.result().status == 400
+    assert "more time or memory" in answer.result().error
+    assert len(killed) >= 2
+    assert studio.post("/api/sheet", {"piece": {"notes": SCALE}}).status == 200
 
 
 def test_a_sheet_that_cannot_be_engraved_is_told(studio: Studio) -> None:
@@ -420,7 +473,7 @@ def test_bad_files_are_refused_in_the_users_words(studio: Studio, name: str, dat
 def test_a_hundred_megabytes_are_refused(studio: Studio) -> None:
     answer = studio.ask("POST", "/api/read", bytes(100 * 2**20))
     assert answer.status == 413
-    assert answer.error == f"100 MiB is more than the {MOST_BYTES // 2**20} allowed"
+    assert answer.error == f"100 MiB were sent: at most {MOST_BYTES // 2**20} MiB are taken"
     assert studio.ask("GET", "/api/health").status == 200
 
 
@@ -465,7 +518,12 @@ def test_pages_may_load_from_here_only(studio: Studio) -> None:
     assert page.headers["content-security-policy"].startswith("default-src 'self'")
     assert page.headers["x-content-type-options"] == "nosniff"
     assert not re.findall(rb"https?://", page.body)
-    assert studio.ask("GET", "/js/main.js").headers["content-type"].startswith("text/javascript")
+    script = studio.ask("GET", "/js/main.js")
+    assert script.headers["content-type"].startswith("text/javascript")
+    # A browser asks whether it has changed, as it has in another version.
+    assert script.headers["cache-control"] == "no-cache"
+    assert studio.ask("GET", "/js/main.js", if_none_match=script.headers["etag"]).status == 304
+    assert studio.ask("GET", "/api/bank/60").headers["cache-control"] == "max-age=86400"
     assert studio.ask("GET", "/../pyproject.toml").status in (400, 404)
 
 

@@ -27,13 +27,14 @@ from playwright.sync_api import (
 )
 
 from cadenza.midi import midi_bytes, read_midi, write_midi
-from cadenza.score import Event, Score, Track, note_array
+from cadenza.score import Event, Score, Tempo, TimeSignature, Track, note_array
 from cadenza.server.jobs import MOST_WAITING
 
 if TYPE_CHECKING:
     from conftest import Serve, Studio
 
 SCALE = [(60 + step, i * 240, i * 240 + 220, 80) for i, step in enumerate((0, 2, 4, 5, 7, 9, 11, 12) * 2)]
+TUNE = [(60 + step, i * 240, i * 240 + 220, 80) for i, step in enumerate((0, 4, 2, 7, 5, 12, 3, 8, 1))]
 REBOUND = "rebound.example"
 """A name that leads here, as an attacker's can (DNS rebinding)."""
 CHROMIUM = [
@@ -548,6 +549,27 @@ def test_the_selection_is_redone(page: Page, tmp_path: Path) -> None:
     for bar in (slice(0, 3840), slice(5760, 10**6)):
         was, became = (n[(n["start"] >= bar.start) & (n["start"] < bar.stop)] for n in (before, after))
         assert np.array_equal(was, became)
+    # What was written is selected in place of what was, to be written anew once more.
+    expect(page.locator("#count")).to_have_text(re.compile(r"^\d+ of"))
+    expect(page.locator("[data-operation=redo]")).not_to_have_attribute("aria-disabled", "true")
+
+
+def test_what_a_take_writes_out_of_sight_comes_into_sight(page: Page) -> None:
+    hear_nothing(page)
+    page.mouse.move(*point(page, 0.5, 0.1))
+    page.keyboard.down("Alt")
+    page.mouse.wheel(0, -400)
+    page.keyboard.up("Alt")
+    draw(page, (0.05, 0.1), (0.2, 0.2), (0.35, 0.15), (0.5, 0.1))
+    wait_for_notes(page, 4)
+    page.click("[data-operation=accompany]")
+    page.locator("[data-act=drop]").wait_for()
+    seen = """async () => {
+        const {session, view} = await import("/js/studio.js");
+        const [low, high] = [view.pitch(view.height - 1), view.pitch(0)];
+        return session.ghosts.length && session.ghosts.every(({pitch}) => low <= pitch && pitch <= high);
+    }"""
+    assert page.evaluate(seen)
 
 
 def test_a_tune_is_harmonised_with_chords_and_its_surprise_shown(page: Page) -> None:
@@ -575,10 +597,14 @@ def test_what_a_passage_resembles_is_said_on_request(browser: Browser, serve: Se
         serve(tmp_path, "--against", str(tmp_path / "music")) as studio,
         visiting(browser, studio) as page,
     ):
-        draw(page, *LINE)
-        wait_for_notes(page, len(LINE))
+        dropped(page, tmp_path / "tune.mid", midi_bytes(Score.from_notes(TUNE)))
+        wait_for_notes(page, len(TUNE))
         page.click("[data-command=resemblance]")
-        wait_for_message(page, "Looked through: ")
+        wait_for_message(page, f"Looked through: {tmp_path / 'music'}.)")
+        page.keyboard.press(".")
+        page.click("[data-command=resemblance]")
+        wait_for_message(page, "A note could be anybody's: it takes 7 at the least.")
+        assert "learnt" not in page.evaluate("messages.join()")
 
 
 def test_a_system_of_the_literature_goes_on_from_the_notes(page: Page) -> None:
@@ -639,11 +665,34 @@ def test_the_piece_is_engraved_and_the_sheet_follows_edits(page: Page, tmp_path:
     page.keyboard.press("Control+a")
     page.keyboard.press("Delete")
     expect(page.locator("#score")).to_have_text("Nothing is written yet.")
+    # Which is no longer said while the notes that are there again are being engraved.
     page.keyboard.press("Control+z")
+    assert page.inner_text("#score") == ""
     expect(page.locator("#score g.note")).to_have_count(len(SCALE))
     page.keyboard.press("g")
     expect(page.locator("#score")).to_be_hidden()
     expect(page.locator("#over")).to_be_focused()
+
+
+def test_the_take_that_is_chosen_is_on_the_sheet(page: Page) -> None:
+    hear_nothing(page)
+    draw(page, *LINE)
+    engraved(page, len(LINE))
+    page.fill("#bars", "1")
+    page.select_option("#takes-wanted", "2")
+    page.click("[data-operation=continue]")
+    page.locator("[data-act=drop]").wait_for()
+    heads = "[...document.querySelectorAll('#score .take')].map((head) => head.id).join()"
+    until(page, heads)
+    first = page.evaluate(heads)
+    page.click("[data-act='take 1']")
+    until(page, f"![{json.dumps(first)}, ''].includes({heads})")
+    # What is not kept cannot be selected, and goes with the takes.
+    page.locator("#score .take .notehead >> nth=0").click()
+    expect(page.locator("#count")).to_have_text(f"{len(LINE)} notes")
+    page.click("[data-act=drop]")
+    expect(page.locator("#score .take")).to_have_count(0)
+    expect(page.locator("#score g.note")).to_have_count(len(LINE))
 
 
 def test_what_sounds_is_marked_on_the_sheet(page: Page, tmp_path: Path) -> None:
@@ -668,16 +717,17 @@ def test_what_sounds_is_marked_on_the_sheet(page: Page, tmp_path: Path) -> None:
 
 
 def test_of_a_long_piece_what_is_in_sight_is_engraved(page: Page, tmp_path: Path) -> None:
-    notes = [(60, i * 1920, i * 1920 + 480, 80) for i in range(80)]
+    page.set_viewport_size({"width": 1280, "height": 600})
+    notes = [(60, i * 480, i * 480 + 480, 80) for i in range(4 * 94)]
     dropped(page, tmp_path / "long.mid", midi_bytes(Score.from_notes(notes)))
-    wait_for_notes(page, 80)
-    engraved(page, 32)
+    wait_for_notes(page, 4 * 94)
+    engraved(page, 4 * 32)
     expect(page.locator(".passage")).to_have_count(3)
     expect(page.locator(".passage >> nth=2")).to_be_empty()
     page.keyboard.press("End")
-    expect(page.locator(".passage >> nth=2 >> g.note")).to_have_count(16)
-    expect(page.locator("#score [id^='n60-151680-']")).to_be_in_viewport()
-    expect(page.locator("#score svg[aria-label='Bars 65 to 80']")).to_be_in_viewport()
+    expect(page.locator(".passage >> nth=2 >> g.note")).to_have_count(4 * 30)
+    expect(page.locator(f"#score [id^='n60-{480 * (4 * 94 - 1)}-']")).to_be_in_viewport()
+    expect(page.locator("#score svg[aria-label='Bars 65 to 94']")).to_be_in_viewport()
 
 
 def test_without_the_extra_the_studio_says_what_sheet_music_needs(
@@ -740,6 +790,37 @@ def test_a_file_is_opened_and_exported_again(page: Page, tmp_path: Path) -> None
     assert sheet.count("<pitch>") == len(SCALE)
     engraved = exported(page, "svg", tmp_path / "scale.svg").read_text(encoding="utf-8")
     assert engraved.count('class="note"') == len(SCALE)
+
+
+def test_a_metre_and_a_tempo_that_come_late_are_no_metre_and_tempo_of_the_beginning(
+    page: Page, tmp_path: Path
+) -> None:
+    score = Score.from_notes([*SCALE, (60, 5760, 6240, 80)])
+    late = replace(score, tempos=(Tempo.from_qpm(1920, 60),), time_signatures=(TimeSignature(3840, 3, 4),))
+    dropped(page, tmp_path / "late.mid", midi_bytes(late))
+    wait_for_notes(page, len(SCALE) + 1)
+    expect(page.locator("#metre")).to_have_value("4/4")
+    expect(page.locator("#tempo")).to_have_value("120")
+    # The whole piece goes at another speed, and only its beginning in another metre.
+    page.fill("#tempo", "90")
+    page.select_option("#metre", "2/4")
+    back = read_midi(exported(page, "midi", tmp_path / "back.mid"))
+    assert [(tempo.tick, round(tempo.qpm)) for tempo in back.tempos] == [(0, 90), (1920, 45)]
+    assert [(m.tick, m.numerator) for m in back.time_signatures] == [(0, 2), (3840, 3)]
+
+
+def test_another_piece_is_seen_as_a_whole(page: Page, tmp_path: Path) -> None:
+    before = page.locator("#ruler").screenshot()
+    long = [(60, i * 1920, i * 1920 + 480, 80) for i in range(80)]
+    dropped(page, tmp_path / "long.mid", midi_bytes(Score.from_notes(long)))
+    wait_for_notes(page, 80)
+    wait_for_change(page.locator("#ruler"), before)
+    page.click("#pieces")
+    page.click("text=New piece")
+    wait_for_notes(page, 0)
+    deadline = time.monotonic() + PATIENCE / 1000
+    while page.locator("#ruler").screenshot() != before:
+        assert time.monotonic() < deadline, "it is never seen as at first"
 
 
 def test_the_piece_is_dragged_to_another_program(page: Page, tmp_path: Path) -> None:
@@ -1042,6 +1123,24 @@ def test_at_twice_the_size_everything_can_be_reached(browser: Browser, studio: S
         page.click("#panel")
         page.locator("[data-operation=continue]").click()
         keep_first_take(page)
+
+
+def test_on_a_telephone_everything_can_be_reached(browser: Browser, studio: Studio) -> None:
+    with visiting(browser, studio, viewport={"width": 390, "height": 844}) as page:
+        example(page, 0, 47)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        out = """[...document.querySelectorAll("header button, main button")].filter((button) => {
+            const {left, right} = button.getBoundingClientRect();
+            return left < 0 || right > 390;
+        }).map((button) => button.dataset.command)"""
+        assert page.evaluate(out) == []
+
+
+def test_everything_is_drawn_anew_for_another_window(page: Page) -> None:
+    drawn = "[...document.querySelectorAll('.stage canvas')].every((one) => one.width === one.clientWidth)"
+    until(page, drawn)
+    page.set_viewport_size({"width": 1000, "height": 700})
+    until(page, f"innerWidth === 1000 && {drawn}")
 
 
 def test_fingers_draw_and_pinch(browser: Browser, studio: Studio) -> None:

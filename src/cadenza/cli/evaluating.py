@@ -20,6 +20,10 @@ SOUNDING = 3
 """Pieces of each set that can be heard on the page."""
 
 
+TOO_FEW = "too few pieces"
+"""Where they can tell nothing."""
+
+
 @app.command()
 def evaluate(
     sets: Annotated[
@@ -55,6 +59,7 @@ def evaluate(
     figures = out_file.with_suffix(".json")
     for path in (out_file, figures):
         check_output(path, source=None)
+    _check_figures(figures)
     with progress() as bar:
         task = bar.add_task("", total=None, note="")
 
@@ -80,17 +85,39 @@ def evaluate(
         out.print(str(path), markup=False, highlight=False, soft_wrap=True)
 
 
+def _check_figures(path: Path) -> None:
+    """Raises CadenzaError where something else than figures of this command lies in their place.
+
+    The page goes where the user said, also over another; the file beside it nobody named.
+    """
+    if not path.exists():
+        return
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        found = None
+    if not (isinstance(found, dict) and {"reference", "bars", "sets"} <= found.keys()):
+        raise CadenzaError(
+            f"{path}: not written: this is there already, and not by evaluate; the figures go beside the "
+            "page: name that otherwise with -o"
+        )
+
+
 def _show(evaluation: Evaluation) -> None:
     """Prints what tells sets apart at a glance."""
     table = Table(box=None, header_style="bold")
     table.add_column("set")
-    for column in ("pieces", "distance", "measures that differ"):
+    published = ("FMD",) if evaluation.has_published else ()
+    for column in ("pieces", "distance", *published, "measures that differ"):
         table.add_column(column, justify="right")
     for one in evaluation.standings:
         differing = [name for name, found in one.differences.items() if found.is_significant]
-        distance = "" if one.distance is None else f"{one.distance.value:.2f}"
+        distance = TOO_FEW if one.differences else ""
+        if one.distance is not None:
+            distance = f"{one.distance.value:.2f}"
         said = f"{len(differing)} of {counted(len(one.differences), 'measure')}" if one.differences else ""
         if one.differences and not evaluation.tells(one):
-            said = "too few pieces to tell"
-        table.add_row(one.entrant.name, str(len(one.entrant.pieces)), distance, said)
+            said = TOO_FEW
+        theirs = ["" if one.published is None else f"{one.published:.1f}" for _ in published]
+        table.add_row(one.entrant.name, str(len(one.entrant.pieces)), distance, *theirs, said)
     out.print(table)

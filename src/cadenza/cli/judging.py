@@ -124,7 +124,7 @@ def export(
 
     if database is None and not (folder / store.FILE).is_file():
         raise CadenzaError(f"{folder}: no answers: there is no {store.FILE} in it; was it served?")
-    kept = open_store(folder, database)
+    kept = open_store(folder, database, make=False)
     kept.check_known(test_name(folder))
     given, listeners = kept.answers(test_name(folder))
     home = out_folder or folder

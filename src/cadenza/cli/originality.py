@@ -189,7 +189,7 @@ def _print_one(library: Library, names: list[str], report: Report) -> None:
 
 def _column(finding: Finding) -> dict[str, str]:
     """What is said of one texture."""
-    from cadenza.originality import span
+    from cadenza.originality import FEWEST_PEOPLE, span
 
     said = {"quarters": f"{finding.quarters:.1f}"}
     said |= dict.fromkeys(
@@ -208,7 +208,8 @@ def _column(finding: Finding) -> dict[str, str]:
     if people is not None:
         low, high = people.interval
         said["people: median"] = f"{people.median:.1f}"
-        said["people: 95 %"] = f"{people.high:.1f} ({low:.1f} to {high:.1f})"
+        told = f"{people.high:.1f} ({low:.1f} to {high:.1f})"
+        said["people: 95 %"] = told if people.pieces >= FEWEST_PEOPLE else f"- ({people.pieces} pieces)"
     return said
 
 
@@ -217,7 +218,7 @@ def _write(line: str) -> None:
 
 
 def _print_many(library: Library, names: list[str], reports: dict[Path, Report]) -> None:
-    from cadenza.originality import TEXTURE_NAMES, summary
+    from cadenza.originality import FEWEST_PEOPLE, TEXTURE_NAMES, summary
 
     table = Table(box=None, header_style="bold")
     for column in ("file", "all notes", "upper line", "verdict"):
@@ -229,11 +230,16 @@ def _print_many(library: Library, names: list[str], reports: dict[Path, Report])
     out.print(table)
     for row in summary(list(reports.values())):
         low, high = row.interval
-        _write(
-            f"{TEXTURE_NAMES[row.texture]}: median {row.median:.1f}, 95th percentile {row.high:.1f} "
-            f"({low:.1f} to {high:.1f}); {row.unusual} of {counted(row.pieces, 'piece')} above what one in "
-            "twenty of people's excerpts exceeds"
-        )
+        said = f"{TEXTURE_NAMES[row.texture]}: median {row.median:.1f}, "
+        if row.pieces >= FEWEST_PEOPLE:
+            said += f"95th percentile {row.high:.1f} ({low:.1f} to {high:.1f}), "
+        said += f"longest {row.longest:.1f}; "
+        if row.judged:
+            pieces = counted(row.judged, "piece")
+            said += f"{row.unusual} of {pieces} above what one in twenty of people's excerpts exceeds"
+        else:
+            said += f"too few people's pieces to compare with: {FEWEST_PEOPLE} are needed"
+        _write(said)
 
 
 def _what(library: Library, names: list[str]) -> str:
@@ -242,10 +248,8 @@ def _what(library: Library, names: list[str]) -> str:
 
 
 def _as_json(library: Library, names: list[str], reports: dict[Path, Report]) -> dict[str, Any]:
-    from dataclasses import asdict
-
-    from cadenza.originality import as_json, summary
+    from cadenza.originality import as_json, summary, summary_json
 
     files = [{"file": str(file)} | as_json(report) for file, report in reports.items()]
     about = {"against": names, "notes": library.index.notes, "files": files}
-    return about | {"summary": [asdict(row) for row in summary(list(reports.values()))]}
+    return about | {"summary": [summary_json(row) for row in summary(list(reports.values()))]}

@@ -93,6 +93,10 @@ def _summary(section: Section) -> Table:
 
     table = Table(title=Text(section.question.text), title_justify="left", box=None, header_style="bold")
     rows = [cells(row) for row in section.tables[0].rows]
+    for row in rows:
+        for name in ("deviation", "median"):  # their intervals would not fit on a line; the report has them
+            if name in row:
+                row[name], *_ = row[name].split(" (")
     for i, name in enumerate(rows[0] if rows else ()):
         table.add_column(name, justify="left" if i == 0 else "right")
     for row in rows:

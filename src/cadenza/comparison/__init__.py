@@ -11,6 +11,7 @@ from cadenza.comparison.by_measure import (
 )
 from cadenza.comparison.frechet import Basis, Distance, basis_of, frechet_distance, squared_frechet
 from cadenza.comparison.mgeval import FEATURES, Overlap, compared, overlap
+from cadenza.comparison.published import published_distances
 from cadenza.comparison.reading import points_of, surprise_of
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "median_of",
     "overlap",
     "points_of",
+    "published_distances",
     "squared_frechet",
     "surprise_of",
 ]

@@ -11,9 +11,10 @@ A distance of samples exceeds that of what they are drawn from, by about as much
 the sets are taken equally large, and `frechet_distance` extrapolates to infinite size (Chong and Forsyth,
 "Effectively unbiased FID and Inception Score and where to find them", 2020). It can thus fall below 0.
 
-The published Fréchet music distance (Retkowski, Stępniak and Modrzejewski, 2024) takes embeddings of CLaMP,
-whose weights are fetched from a hub, so it is not offered here. This one runs on the weights in the package,
-and knows no more than they do: what it cannot tell apart may well differ. The order of bars is such a thing.
+The published Fréchet music distance (Retkowski, Stępniak and Modrzejewski, 2024) takes embeddings of CLaMP 2,
+whose weights are fetched from a hub; `published` has it where they are here. This one runs on the weights in
+the package, and knows no more than they do: what it cannot tell apart may well differ. The order of bars is
+such a thing.
 """
 
 from __future__ import annotations

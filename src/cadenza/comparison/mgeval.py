@@ -24,7 +24,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from cadenza.measures import HISTOGRAMS, MEASURES
+from cadenza.measures import BY_BAR, HISTOGRAMS, MEASURES
 from cadenza.score import Score
 
 Values = NDArray[np.float64]
@@ -62,14 +62,23 @@ class Overlap:
 
 
 def overlap(first: Sequence[Score], second: Sequence[Score], feature: str) -> Overlap:
-    """mgeval's comparison in one of `FEATURES`: distances within the first set, and from it to the second."""
-    own, others = _table(first, feature), _table(second, feature)
+    """mgeval's comparison in a feature: distances within the first set, and from it to the second.
+
+    `feature` is one of `FEATURES`, or of `measures.BY_BAR`, which asks for pieces of as many bars: ValueError
+    is raised for others.
+    """
+    table = _table([*first, *second], feature)
+    own, others = table[: len(first)], table[len(first) :]
     return compared(distances_within(own), distances_between(own, others))
 
 
 def _table(pieces: Sequence[Score], feature: str) -> Values:
     """A feature of every piece, tables laid flat: (pieces, numbers)."""
-    return np.stack([np.atleast_1d(FEATURES[feature](piece)).ravel() for piece in pieces])
+    rows = [np.atleast_1d((FEATURES | BY_BAR)[feature](piece)).ravel() for piece in pieces]
+    bars = {len(row) for row in rows}
+    if len(bars) > 1:
+        raise ValueError(f"{feature} can be compared of pieces of as many bars: cut them alike")
+    return np.stack(rows).astype(np.float64)
 
 
 def distances_within(features: Values) -> Values:

@@ -10,11 +10,12 @@ from typing import Final
 import numpy as np
 
 from cadenza.comparison import SIGNIFICANT
-from cadenza.evaluation.likelihoods import Fit
+from cadenza.evaluation.fits import Fit
 from cadenza.evaluation.players import Sounding, player
 from cadenza.evaluation.report import SHARED, SURPRISE, Evaluation, Standing
 from cadenza.evaluation.strips import scale, strip
 from cadenza.originality.report import there
+from cadenza.originality.yardstick import FEWEST_PEOPLE, HIGH
 
 UNITS: Final = {"note": "nats a note", "frame": "nats a frame", "token": "nats a token"}
 TITLES: Final = {SURPRISE: "surprise, nats a note", SHARED: "longest shared run, quarters"}
@@ -37,23 +38,38 @@ def page(evaluation: Evaluation, sounds: Mapping[str, Sequence[Sounding]]) -> st
 
 
 def _sets(evaluation: Evaluation) -> str:
-    rows = [
-        (
-            standing.entrant.name,
-            standing.entrant.about,
-            "" if standing.distance is None else f"{standing.distance.value:.2f}",
-            "" if standing.distance is None else _p(standing.distance.p),
-        )
-        for standing in evaluation.standings
-    ]
-    return (
+    about = (
         f"<p>The first {evaluation.excerpts.bars} bars of each piece. "
         "<em>Distance</em>: squared Fréchet distance from the first set between what the composer makes of "
         "64 notes at a time, extrapolated to sets without end: about 0 where sets are of one kind, in units "
         "of the variance of all. <em>p</em>: how likely so great a distance is where pieces are dealt "
         "to the two sets at random.</p>"
-        + _table(("set", "pieces", "distance", "p"), [[escape(cell) for cell in row] for row in rows])
     )
+    columns = ["set", "pieces", "distance", "p"]
+    rows = [
+        [
+            standing.entrant.name,
+            standing.entrant.about,
+            *_distance(standing),
+        ]
+        for standing in evaluation.standings
+    ]
+    if evaluation.has_published:
+        about += (
+            "<p><em>FMD</em>: the published Fréchet music distance, of CLaMP 2's embeddings (Retkowski, "
+            "Stępniak and Modrzejewski, 2024). It is larger the fewer the pieces are.</p>"
+        )
+        columns.append("FMD")
+        for row, standing in zip(rows, evaluation.standings, strict=True):
+            row.append("" if standing.published is None else f"{standing.published:.1f}")
+    return about + _table(columns, [[escape(cell) for cell in row] for row in rows])
+
+
+def _distance(standing: Standing) -> tuple[str, str]:
+    """The distance and its p, in words; of the reference itself there are none."""
+    if standing.distance is not None:
+        return f"{standing.distance.value:.2f}", _p(standing.distance.p)
+    return ("too few pieces", "–") if standing.differences else ("", "")
 
 
 def _pieces(sounds: Mapping[str, Sequence[Sounding]]) -> str:
@@ -100,7 +116,7 @@ def _originality(evaluation: Evaluation) -> str:
     about = (
         "<h2>Originality</h2><p>The longest run of each piece that is also in a training piece of the first "
         "set's corpus, in any key, with small edits, in quarter notes. People share runs too: what is "
-        "longer than theirs is worth a look.</p>"
+        f"longer than theirs is worth a look. A percentile asks for {FEWEST_PEOPLE} pieces.</p>"
     )
     head = ("set", "median", "95th percentile", "longest", "also in")
     return about + _table(head, [_shared(standing) for standing in evaluation.standings])
@@ -111,8 +127,14 @@ def _shared(standing: Standing) -> list[str]:
     at = int(np.argmax(runs))
     match = standing.shared[at]
     where = f"{standing.entrant.labels[at]}: {there(match)}" if match else "–"
-    median, high = np.quantile(runs, [0.5, 0.95])
-    return [escape(standing.entrant.name), *map(_number, (median, high, runs[at])), escape(where)]
+    high = _number(float(np.quantile(runs, HIGH))) if len(runs) >= FEWEST_PEOPLE else "–"
+    return [
+        escape(standing.entrant.name),
+        _number(float(np.median(runs))),
+        high,
+        _number(float(runs[at])),
+        escape(where),
+    ]
 
 
 def _measures(evaluation: Evaluation) -> str:

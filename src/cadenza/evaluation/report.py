@@ -23,12 +23,13 @@ from cadenza.comparison import (
     mean_of,
     measured,
     points_of,
+    published_distances,
     surprise_of,
 )
 from cadenza.engine.network import NumpyComposer
 from cadenza.errors import CadenzaError
 from cadenza.evaluation.entrants import Advance, Entrant, Excerpts, entrant, reference
-from cadenza.evaluation.likelihoods import Fit, fit_of
+from cadenza.evaluation.fits import Fit, fit_of
 from cadenza.originality import Library, Match, find, heard, open_library
 from cadenza.originality.report import there
 from cadenza.players import DEFAULT_MODEL, load_model
@@ -54,6 +55,8 @@ class Standing:
     """From the reference, of which there are none."""
     distance: Distance | None
     """Fréchet's, from the reference; None of the reference itself and of fewer than four pieces."""
+    published: float | None
+    """The published Fréchet music distance from the reference, where that can be had here."""
     fit: Fit | None
     """How likely the reference is under the model that drew the set; None where none did."""
     shared: tuple[Match | None, ...]
@@ -78,6 +81,11 @@ class Evaluation:
         """Whether the sets have pieces enough that any measure could differ, all corrected for."""
         first, second = len(self.reference.entrant.pieces), len(standing.entrant.pieces)
         return 2 * len(standing.measures) / comb(first + second, first) < SIGNIFICANT
+
+    @property
+    def has_published(self) -> bool:
+        """Whether the published Fréchet music distance is known of any set."""
+        return any(standing.published is not None for standing in self.standings)
 
     @property
     def others(self) -> tuple[Standing, ...]:
@@ -119,6 +127,8 @@ def evaluate(names: Sequence[str], corpus: str, excerpts: Excerpts, advance: Adv
     # Of all sets alike: directions of the reference alone would be its own, and others seem nearer to it.
     basis = basis_of(np.concatenate([point for pieces in points for point in pieces]))
     library = open_library([corpus], advance)
+    published = published_distances(human.pieces, [one.pieces for one in entrants[1:]])
+    published = [None, *(published or [None] * len(names))]
     first: dict[str, NDArray[np.float64]] = {}
     standings: list[Standing] = []
     for i, one in enumerate(entrants):
@@ -135,6 +145,7 @@ def evaluate(names: Sequence[str], corpus: str, excerpts: Excerpts, advance: Adv
                 {name: mean_of(found) for name, found in values.items()},
                 differences(values, first) if i else {},
                 _distance([basis(p) for p in points[i]], [basis(p) for p in points[0]]) if i else None,
+                published[i],
                 None if one.model is None else fit_of(one.model, human.pieces, style),
                 shared,
             )
@@ -172,6 +183,7 @@ def _as_dict(standing: Standing) -> dict[str, Any]:
         "pieces": list(standing.entrant.labels),
         "measures": _without_nan(measures),
         "distance": standing.distance and asdict(standing.distance),
+        "published_distance": standing.published,
         "likelihood": standing.fit and asdict(standing.fit),
         "shared": [match and {"quarters": match.quarters, "with": there(match)} for match in standing.shared],
     }

@@ -12,6 +12,7 @@ from cadenza.errors import CadenzaError
 from cadenza.listening.agreement import agreement
 from cadenza.listening.answers import Answer, Listener
 from cadenza.listening.correlations import correlations
+from cadenza.listening.crossed import FEWEST_LISTENERS
 from cadenza.listening.design import Design, Exclusion, Kind, Question
 from cadenza.listening.distributions import check_installed
 from cadenza.listening.excluding import LeftOut, exclude
@@ -228,13 +229,16 @@ def _ratings(question: Question, ratings: Ratings) -> Section:
         _table("agreement", (agreement(ratings),)),
     )
     findings = tuple(_difference_in_words(one, ratings.yes_no) for one in apart)
-    return Section(question, ratings, findings, tuple(_rating_cautions(ratings, bool(ratios))), tables)
+    cautions = _rating_cautions(ratings, bool(ratios))
+    if len(ratings.listeners) >= FEWEST_LISTENERS and any(np.isnan(one.low) for one in told):
+        cautions.append("a figure without an interval: its answers are too few for one, or too much alike")
+    return Section(question, ratings, findings, tuple(cautions), tables)
 
 
 def _difference_in_words(one: Difference, share: bool) -> str:
     if not one.holm < ALPHA:
         if np.isnan(one.low):
-            return f"{one.system} and {one.against}: nothing can be said"
+            return _unknown(one)
         far = max(abs(one.low), abs(one.high))
         return f"{one.system} and {one.against} could not be told apart; they may differ by up to {far:.2f}"
     better, worse = (one.system, one.against) if one.difference > 0 else (one.against, one.system)
@@ -242,6 +246,10 @@ def _difference_in_words(one: Difference, share: bool) -> str:
     what = "yes more often" if share else "higher"
     by = f"{abs(one.difference):.2f} ({low:.2f} to {high:.2f}){_whose(one.other_clips)}"
     return f"{better} is answered {what} than {worse} by {by}"
+
+
+def _unknown(one: Difference | Preferred) -> str:
+    return f"{one.system} and {one.against}: nothing can be said, so few or so alike are the answers"
 
 
 def _whose(other_clips: bool) -> str:
@@ -272,11 +280,20 @@ def _rating_cautions(ratings: Ratings, fitted: bool) -> list[str]:
     return found
 
 
+_NO_INTERVALS = (
+    "two listeners are too few to tell of others: intervals and their p are left out; "
+    f"{FEWEST_LISTENERS} are the fewest"
+)
+_ROUGH = f"with under {FEW_LISTENERS} listeners intervals are rough: whether they cover was not tried"
+
+
 def _listener_cautions(listeners: int, systems: int) -> list[str]:
     """What so few listeners cannot tell."""
     if listeners < 2:
         return ["one listener: nothing can be said of others"]
     found: list[str] = []
+    if listeners < FEWEST_LISTENERS:
+        found.append(_NO_INTERVALS)
     pairs = systems * (systems - 1) // 2
     smallest = 2 / 2**listeners * pairs
     if systems > 1 and smallest > ALPHA:
@@ -284,10 +301,8 @@ def _listener_cautions(listeners: int, systems: int) -> list[str]:
             f"{listeners} listeners are too few for Wilcoxon's test: if all of them agreed, p over {pairs} "
             f"pair{'s' * (pairs > 1)} would be {min(1.0, smallest):.2f}"
         )
-    if listeners < FEW_LISTENERS:
-        found.append(
-            f"with under {FEW_LISTENERS} listeners intervals are rough: whether they cover was not tried"
-        )
+    if FEWEST_LISTENERS <= listeners < FEW_LISTENERS:
+        found.append(_ROUGH)
     return found
 
 
@@ -300,6 +315,8 @@ def _preferences(question: Question, votes: Votes) -> Section:
 
 
 def _preference_in_words(one: Preferred) -> str:
+    if np.isnan(one.low):
+        return _unknown(one)
     if not one.holm < ALPHA:
         return f"{one.system} and {one.against}: no preference could be shown"
     better, worse = (one.system, one.against) if one.odds > 1 else (one.against, one.system)
@@ -312,10 +329,10 @@ def _vote_cautions(votes: Votes, fitted: bool) -> tuple[str, ...]:
     found: list[str] = []
     if len(votes.listeners) < 2:
         found.append("one listener: nothing can be said of others")
+    elif len(votes.listeners) < FEWEST_LISTENERS:
+        found.append(_NO_INTERVALS)
     elif len(votes.listeners) < FEW_LISTENERS:
-        found.append(
-            f"with under {FEW_LISTENERS} listeners intervals are rough: whether they cover was not tried"
-        )
+        found.append(_ROUGH)
     if not fitted:
         found.append(
             "no odds: some systems won or lost all their votes against the others, or never met them"

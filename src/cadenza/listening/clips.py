@@ -169,7 +169,8 @@ def _music(path: Path) -> tuple[Score, float, float]:
     score = read_midi(path)
     notes = score.pitched_notes
     if not len(notes):
-        raise CadenzaError(f"{path}: there is no note in it that a piano could play")
+        what = "are only drums" if len(score.notes) else "is no note"
+        raise CadenzaError(f"{path}: there {what} in it: nothing that a piano could play")
     begin, end = score.seconds(np.array([notes["start"].min(), notes["end"].max()])).tolist()
     return score, begin, end
 

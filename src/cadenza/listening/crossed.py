@@ -22,6 +22,8 @@ Part = tuple[float, float]
 """A part of a variance, and its degrees of freedom; what has none of these has no variance either."""
 
 LEVEL = 0.95
+FEWEST_LISTENERS = 3
+"""Under these there is no interval: what two have in common would have to tell how all others differ."""
 SWEEPS = 30
 """Rounds of taking out row and column means; a table without gaps needs one."""
 
@@ -61,8 +63,12 @@ def adjusted(found: Sequence[Estimate]) -> list[float]:
 
 
 def with_interval(value: float, variance: float, freedom: float, other_clips: bool) -> Estimate:
-    """A value with the interval and the p of Student's t; without them where the variance is 0 or unknown."""
-    if not variance > 0:
+    """A value with the interval and the p of Student's t.
+
+    Without them where the variance is 0 or unknown, or has one degree of freedom or less: such a t has no
+    mean, and reaches anywhere.
+    """
+    if not (variance > 0 and freedom > 1):
         return Estimate(value, np.nan, np.nan, np.nan, other_clips)
     error = float(np.sqrt(variance))
     reach = student_quantile(freedom, (1 + LEVEL) / 2) * error
@@ -72,10 +78,11 @@ def with_interval(value: float, variance: float, freedom: float, other_clips: bo
 def crossed_variance(parts: Floats, system_of: Ints, unit_of: Ints) -> tuple[float, float, bool]:
     """Variance of the sum, its degrees of freedom, and whether clips are in it, as `estimate` is given.
 
-    Clips are left out of it where a system has only one. The variance is nan where there is one listener.
+    Clips are left out of it where a system has only one. The variance is nan where there are under
+    `FEWEST_LISTENERS`.
     """
     parts = parts[~np.isnan(parts).all(axis=1)]
-    if len(parts) < 2:
+    if len(parts) < FEWEST_LISTENERS:
         return np.nan, np.nan, False
     sums = np.nan_to_num(parts)
     listeners = between(sums.sum(axis=1))

@@ -79,12 +79,21 @@ class UnavailableError(CadenzaError):
 class Database:
     """A database with the tables of listening tests."""
 
-    def __init__(self, url: str) -> None:
-        """Opens it and makes the tables that it lacks. Raises CadenzaError where that fails."""
+    def __init__(self, url: str, *, make: bool = True) -> None:
+        """Opens it and makes the tables that it lacks; without `make` it has to be there, tables and all.
+
+        Raises CadenzaError where that fails.
+        """
         try:
-            self._engine = _engine(url)
-            with _told():
-                METADATA.create_all(self._engine)
+            if not make:
+                _check_there(url)
+            self._engine = _engine(url, make=make)
+            if make:
+                with _told("kept"):
+                    METADATA.create_all(self._engine)
+                return
+            with self.transaction() as connection:
+                known = sql.inspect(connection).has_table(TESTS.name)
         except (exc.ArgumentError, exc.NoSuchModuleError, ImportError) as error:
             raise CadenzaError(
                 f"no database can be opened at {_shown(url)!r}: {error}; its address should be as in "
@@ -92,6 +101,8 @@ class Database:
             ) from error
         except UnavailableError as error:
             raise CadenzaError(f"{_shown(url)}: {error}") from error
+        if not known:
+            raise CadenzaError(f"{_shown(url)}: there are no listening tests in this database")
 
     def close(self) -> None:
         """Lets go of it."""
@@ -104,8 +115,16 @@ class Database:
         Raises UnavailableError where the database is locked, full or gone.
         """
         engine = self._engine.execution_options(writes=writes)
-        with _told(), engine.begin() as connection:
+        with _told("kept" if writes else "read"), engine.begin() as connection:
             yield connection
+
+
+def _check_there(url: str) -> None:
+    """Raises CadenzaError for a file that is not there, which SQLite would make."""
+    address = sql.make_url(url)
+    is_file = address.get_backend_name() == "sqlite" and "uri" not in address.query
+    if is_file and address.database and not Path(address.database).is_file():
+        raise CadenzaError(f"{_shown(url)}: no answers: there is no file {address.database}")
 
 
 def _shown(url: str) -> str:
@@ -119,19 +138,19 @@ def sqlite_url(path: Path) -> str:
 
 
 @contextmanager
-def _told() -> Generator[None]:
-    """Says in words what keeps the database."""
+def _told(done: str) -> Generator[None]:
+    """Says in words why answers cannot be kept or read."""
     try:
         yield
     except (exc.IntegrityError, exc.ArgumentError, exc.NoSuchModuleError):
         raise
     except exc.DBAPIError as error:
-        raise UnavailableError(f"the answers cannot be kept at this moment ({error.orig})") from error
+        raise UnavailableError(f"the answers cannot be {done} at this moment ({error.orig})") from error
     except exc.SQLAlchemyError as error:
-        raise UnavailableError("the answers cannot be kept at this moment (too many at once)") from error
+        raise UnavailableError(f"the answers cannot be {done} at this moment (too many at once)") from error
 
 
-def _engine(url: str) -> sql.Engine:
+def _engine(url: str, *, make: bool) -> sql.Engine:
     address = sql.make_url(url)
     if address.get_backend_name() != "sqlite":
         return sql.create_engine(url, pool_pre_ping=True)
@@ -141,14 +160,19 @@ def _engine(url: str) -> sql.Engine:
     engine = sql.create_engine(
         url, pool_size=1, max_overflow=0, pool_timeout=PATIENCE, connect_args={"timeout": PATIENCE}
     )
-    event.listen(engine, "connect", _set_up_sqlite)
+    event.listen(engine, "connect", _set_up_sqlite if make else _leave_sqlite_as_it_is)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
 
 
+def _leave_sqlite_as_it_is(connection: Any, _: Any) -> None:
+    """What is only read may be a database of somebody else's."""
+    connection.isolation_level = None  # transactions are begun by `_begin_sqlite`
+
+
 def _set_up_sqlite(connection: Any, _: Any) -> None:
     """An answer that is confirmed outlives a loss of power, and readers do not hinder the writer."""
-    connection.isolation_level = None  # transactions are begun by `_begin_sqlite`
+    connection.isolation_level = None
     for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
         connection.execute(f"PRAGMA {pragma}")
 

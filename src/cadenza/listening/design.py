@@ -10,10 +10,11 @@ import tomllib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
+from math import inf
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
+from pydantic import ConfigDict, Strict, TypeAdapter, ValidationError, with_config
 
 from cadenza.errors import CadenzaError
 
@@ -32,6 +33,11 @@ MOST_ON_SCALE: Final = 101
 LONGEST_CHOICE: Final = 200
 """Letters of an answer to choose from."""
 
+# As TOML writes them: without this, "4" and true would be taken for numbers, and 1 for true.
+Whole = Annotated[int, Strict()]
+Number = Annotated[float, Strict()]
+Flag = Annotated[bool, Strict()]
+
 _KEY: Final = re.compile(r"[A-Za-z]\w{0,39}", re.ASCII)
 _STRICT: Final = ConfigDict(extra="forbid")
 
@@ -46,9 +52,9 @@ class Question:
     text: str
     """As the listener reads it."""
     kind: Kind
-    lowest: int = 1
+    lowest: Whole = 1
     """Ends of the scale of a rating, both included."""
-    highest: int = 5
+    highest: Whole = 5
     anchors: dict[int, str] = field(default_factory=dict[int, str])
     """What some ratings mean, in words."""
 
@@ -115,13 +121,13 @@ class Clip:
 class Exclusion:
     """Which listeners do not count. Said beforehand, so that nobody chooses once the answers are known."""
 
-    failed_attention: bool = True
+    failed_attention: Flag = True
     """Who answered an attention check wrongly."""
-    fewest_trials: int = 1
+    fewest_trials: Whole = 1
     """Who answered fewer trials than these."""
-    fastest_seconds: float = 0.0
+    fastest_seconds: Number = 0.0
     """Who took less than this time a trial, in the median."""
-    same_answer: bool = True
+    same_answer: Flag = True
     """Who gave one and the same rating in all of at least five trials."""
 
 
@@ -146,13 +152,13 @@ class Design:
     """Said at the end."""
     background: tuple[Background, ...] = ()
     """What is asked about the listener."""
-    same_pieces: bool = False
+    same_pieces: Flag = False
     """Whether clips of one file name are versions of one piece, by several systems."""
-    trials: int = 0
+    trials: Whole = 0
     """How many clips (of preferences, pairs) a listener judges; 0: all."""
-    attention_checks: int = 1
+    attention_checks: Whole = 1
     """How often a listener is asked to count notes instead."""
-    clip_seconds: float = 20.0
+    clip_seconds: Number = 20.0
     """How long each clip lasts, 1 to 600."""
 
     def __post_init__(self) -> None:
@@ -171,6 +177,10 @@ class Design:
             ),
             (self.trials >= 0, f"trials must be 0 or more, not {self.trials}"),
             (self.exclusion.fewest_trials <= self.most_trials, "exclusion.fewest_trials: nobody has so many"),
+            (
+                0 <= self.exclusion.fastest_seconds < inf,
+                f"exclusion.fastest_seconds: 0 or more, not {self.exclusion.fastest_seconds:g}",
+            ),
             (0 <= self.attention_checks <= 20, f"attention_checks: 0 to 20, not {self.attention_checks}"),
             (1 <= self.clip_seconds <= 600, f"clip_seconds must be from 1 to 600, not {self.clip_seconds:g}"),
             (
@@ -265,9 +275,16 @@ def _hidden(path: Path, home: Path) -> bool:
     return any(part.startswith(".") for part in path.relative_to(home).parts)
 
 
+def check_system(name: str) -> None:
+    """Raises CadenzaError for what cannot be the name of a system: of a folder, and on a line."""
+    if not name or name.startswith(".") or {"/", "\\"} & set(name) or not name.isprintable():
+        raise CadenzaError(f"{name!r} cannot be the name of a system: name a folder, on one line")
+
+
 def _check_place(path: Path, home: Path) -> None:
     if path.parent.parent != home:
         raise CadenzaError(f"{path}: a clip lies in the folder of its system, {home / 'SYSTEM' / path.name}")
+    check_system(path.parent.name)
     if path.suffix.lower() not in (*MIDI_SUFFIXES, *SOUND_SUFFIXES):
         kinds = ", ".join((*MIDI_SUFFIXES, *SOUND_SUFFIXES))
         raise CadenzaError(f"{path}: neither MIDI nor sound ({kinds}): take it out of {home}")

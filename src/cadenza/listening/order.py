@@ -40,13 +40,20 @@ class Trial:
 def listening_order(design: Design, number: int) -> tuple[Trial, ...]:
     """All that a listener is asked; `number` counts the listeners from 0.
 
-    Raises CadenzaError for a comparison of systems that have no piece in common.
+    Raises CadenzaError for a comparison of systems that have no piece in common, and for more attention
+    checks than clips (or pairs).
     """
     trials = [Trial(first, second) for first, second in _judged(design, number)]
-    checks = min(design.attention_checks, len(trials))
-    places = {round(len(trials) * (i + 1) / (checks + 1)): i for i in range(checks)}
+    judged, checks = len(trials), design.attention_checks
+    if checks > judged:
+        what = "pairs" if design.compares else "clips"
+        raise CadenzaError(
+            f"attention_checks: {checks} are more than the {what} that a listener judges ({judged}): at most "
+            f"{judged}, please"
+        )
     # From the end on, so that a place means the same before and after.
-    for place, i in sorted(places.items(), reverse=True):
+    for i in reversed(range(checks)):
+        place = round(judged * (i + 1) / (checks + 1))
         trials.insert(place, Trial(count=CHECK_COUNTS[(number + i) % len(CHECK_COUNTS)]))
     return tuple(trials)
 

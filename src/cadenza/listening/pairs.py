@@ -15,7 +15,7 @@ from itertools import combinations
 
 import numpy as np
 
-from cadenza.listening.crossed import Estimate, adjusted, between, unit_sums, with_interval
+from cadenza.listening.crossed import FEWEST_LISTENERS, Estimate, adjusted, between, unit_sums, with_interval
 from cadenza.listening.trials import Floats, Ints, Votes
 
 ROUNDS = 40
@@ -99,10 +99,10 @@ def _vote_variance(votes: Votes, parts: Floats) -> tuple[float, float, bool]:
     """Variance of the sum of what each vote contributes, its degrees of freedom, and whether clips are in it.
 
     A vote lies in one cluster of listeners and, but where both clips are versions of one piece, in two of
-    clips.
+    clips. The variance is nan where there are under `FEWEST_LISTENERS`.
     """
     listeners = between(unit_sums(parts, votes.listener_of))
-    if not listeners[1]:
+    if len(votes.listeners) < FEWEST_LISTENERS:
         return np.nan, np.nan, False
     # A vote between two versions of a piece counts once for the piece.
     twice = votes.unit_of[:, 0] != votes.unit_of[:, 1]

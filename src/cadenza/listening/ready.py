@@ -12,7 +12,15 @@ from uuid import uuid4
 
 from cadenza.errors import CadenzaError
 from cadenza.listening.clips import clip_digests, seconds_of_music
-from cadenza.listening.design import CLIPS, FILE, MIDI_SUFFIXES, SOUND_SUFFIXES, find_clips, load_design
+from cadenza.listening.design import (
+    CLIPS,
+    FILE,
+    MIDI_SUFFIXES,
+    SOUND_SUFFIXES,
+    check_system,
+    find_clips,
+    load_design,
+)
 
 LONGEST: Final = 20.0
 """Seconds of a clip, where all clips are as long."""
@@ -195,8 +203,7 @@ def new_test(folder: Path, design: str, sources: Mapping[str, Path]) -> float:
 
 def _copy(system: str, source: Path, target: Path) -> None:
     """Copies the clips of a system."""
-    if not system or system.startswith(".") or {"/", "\\"} & set(system):
-        raise CadenzaError(f"--clips {system}={source}: {system!r} cannot be the name of a folder")
+    check_system(system)
     if not source.is_dir():
         raise CadenzaError(f"--clips {system}={source}: there is no folder {source}")
     kinds = (*MIDI_SUFFIXES, *SOUND_SUFFIXES)

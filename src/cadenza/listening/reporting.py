@@ -16,11 +16,14 @@ from typing import Any
 from cadenza.errors import CadenzaError
 from cadenza.files import all_or_none, atomic_path
 from cadenza.listening import figures
-from cadenza.listening.analysis import Analysis, Section, Table
+from cadenza.listening.analysis import ABOUT, Analysis, Section, Table
 from cadenza.listening.trials import Ratings
 
 PAGE = "report.html"
 NUMBERS = "report.json"
+
+UNKNOWN = "–"
+"""Stands for what is no number."""
 
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #22223b; background: #fff; max-width: 60rem;
@@ -39,7 +42,8 @@ img { max-width: 100%; }
 def write_report(analysis: Analysis, folder: Path) -> tuple[Path, ...]:
     """Writes the page, the numbers and the tables into a folder, all or none; gives back the files.
 
-    The folder is made where it is not there. Raises CadenzaError where it cannot be written.
+    The folder is made where it is not there. Tables of a report that lay there before are gone afterwards;
+    other files stay. Raises CadenzaError where it cannot be written.
     """
     texts = {PAGE: html(analysis), NUMBERS: json.dumps(numbers(analysis), indent=1) + "\n"}
     for name, table in _named_tables(analysis):
@@ -48,11 +52,32 @@ def write_report(analysis: Analysis, folder: Path) -> tuple[Path, ...]:
         folder.mkdir(exist_ok=True)
     except OSError as error:
         raise CadenzaError(f"{folder}: not written: {(error.strerror or str(error)).lower()}") from error
+    before = _tables_before(folder)
     with all_or_none():
         for name, text in texts.items():
             with atomic_path(folder / name) as beside:
                 beside.write_text(text, encoding="utf-8", newline="")
+    for name in before - texts.keys():
+        (folder / name).unlink(missing_ok=True)
     return tuple(folder / name for name in texts)
+
+
+def _tables_before(folder: Path) -> set[str]:
+    """The tables of the report that lies in a folder, by its report.json; none where that is no report's."""
+    try:
+        told = json.loads((folder / NUMBERS).read_text(encoding="utf-8"))
+        tables = {
+            f"{question}-{name}.csv"
+            for question, section in told["questions"].items()
+            for name in ABOUT
+            if section.get(name)
+        }
+        if told["correlations"]:
+            tables.add("correlations.csv")
+        # A report names files of its own folder; in another program's report.json anything may stand.
+        return {name for name in tables if Path(name).name == name and (folder / name).is_file()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return set()
 
 
 def numbers(analysis: Analysis) -> dict[str, Any]:
@@ -101,15 +126,19 @@ def csv_of(table: Table) -> str:
 
 
 def cells(row: Any) -> dict[str, str]:
-    """A row of a table in words and few digits, by its columns; an interval stands with what it is of."""
+    """A row of a table in words and few digits, by its columns; an interval stands with what it is of.
+
+    Where an interval is not known, the figure stands alone.
+    """
     found: dict[str, str] = {}
-    last = ""
+    last = low = ""
     for field in fields(row):
         text = _cell(field.name, getattr(row, field.name))
         if field.name.endswith("low"):
-            found[last] += f" ({text}"
+            low = text
         elif field.name.endswith("high"):
-            found[last] += f" to {text})"
+            if (low, text) != (UNKNOWN, UNKNOWN):
+                found[last] += f" ({low} to {text})"
         else:
             last = field.name.replace("_", " ")
             found[last] = text
@@ -121,7 +150,7 @@ def _cell(name: str, value: Any) -> str:
         case bool():
             return "yes" if value else "no"
         case float() if not math.isfinite(value):
-            return "–"
+            return UNKNOWN
         case float() if name in ("p", "holm"):
             return f"{value:.3f}" if value >= 0.001 else "< 0.001"
         case float():
@@ -133,7 +162,7 @@ def _cell(name: str, value: Any) -> str:
 def html(analysis: Analysis) -> str:
     """The whole page."""
     out = [rule for rule in analysis.left_out if rule.listeners]
-    counted = [f"{analysis.listeners} listeners count."]
+    counted = [f"Listeners who count: {analysis.listeners}."]
     counted += [f"{len(rule.listeners)} left out: {rule.rule}." for rule in out]
     rules = "; ".join(rule.rule for rule in analysis.left_out) or "broke a rule; there is none"
     body = [

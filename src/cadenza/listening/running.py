@@ -15,6 +15,7 @@ from typing import Any, Final
 from cadenza.errors import CadenzaError
 from cadenza.listening.clips import Prepared, Tell, prepare
 from cadenza.listening.database import Database, UnavailableError, sqlite_url
+from cadenza.listening.design import FILE as TEST
 from cadenza.listening.design import Design, Question, load_design
 from cadenza.listening.fingerprint import description
 from cadenza.listening.order import MOST_COUNTED, listening_order
@@ -98,6 +99,12 @@ class OpenTest:
             raise UnavailableError("the sound of this clip is gone; who runs the test must start it anew")
         self.store.fetch(issued, side)
         return path
+
+    def volume(self) -> Path:
+        """The sound that the volume is set by."""
+        if not self.sound.volume.is_file():
+            raise UnavailableError("the sound is gone; who runs the test must start it anew")
+        return self.sound.volume
 
     def _path(self, issued: Issued, side: int) -> Path | None:
         """Where the sound of a trial lies; None for a clip that is no longer in the test."""
@@ -184,16 +191,22 @@ def open_test(
     """
     name = test_name(folder)
     design = load_design(folder)
-    listening_order(design, 0)
+    try:
+        listening_order(design, 0)
+    except CadenzaError as error:
+        raise CadenzaError(f"{folder / TEST}: {error}") from error
     sound = prepare(folder, design, tell)
     store = open_store(folder, database)
     version = store.version(name, description(design, sound.digests), new=new_version)
     return OpenTest(name, design, sound, store, version)
 
 
-def open_store(folder: Path, database: str | None = None) -> Store:
-    """The answers to the test in a folder. Raises CadenzaError where they cannot be opened."""
-    return Store(Database(database or sqlite_url(folder / FILE)))
+def open_store(folder: Path, database: str | None = None, *, make: bool = True) -> Store:
+    """The answers to the test in a folder; without `make` a database has to be there, and is left as it is.
+
+    Raises CadenzaError where they cannot be opened.
+    """
+    return Store(Database(database or sqlite_url(folder / FILE), make=make))
 
 
 def test_name(folder: Path) -> str:

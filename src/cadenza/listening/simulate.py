@@ -4,6 +4,9 @@ A latent impression is the sum of what the system is worth, of how kindly the li
 listener's taste for the system, of how well the clip came out, and of a logistic error; a rating is the
 number of thresholds below it. So systems differ by their odds (McCullagh, 1980), between like listeners and
 clips. Pairs are decided as in Davidson's model (1970), on worths that vary in the same way.
+
+Nothing of the package asks for it. It lies here, for the tests try the analysis on it as much as the
+benchmark of the analysis does, and neither can import from the other.
 """
 
 from __future__ import annotations

@@ -7,12 +7,21 @@ from itertools import combinations
 
 import numpy as np
 
-from cadenza.listening.crossed import LEVEL, Estimate, adjusted, system_difference, system_mean
+from cadenza.listening.crossed import (
+    FEWEST_LISTENERS,
+    LEVEL,
+    Estimate,
+    adjusted,
+    system_difference,
+    system_mean,
+)
 from cadenza.listening.trials import Floats, Ratings
 
 SAMPLES = 1000
 NORMAL = 1.959964
 """Quantile of the normal distribution that leaves 2.5 % above it."""
+UNKNOWN = (float("nan"), float("nan"))
+"""Ends of an interval where nothing can be said."""
 TAILS = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)
 
 
@@ -84,16 +93,20 @@ def summary(ratings: Ratings, system: int, seed: int = 0) -> Summary | Share:
     if ratings.yes_no:
         return Share(ratings.systems[system], *heard, mean.value, *share_interval(mean, heard[0]))
     levels, counts = resampled(own, seed)
+    deviations, medians = (
+        _ends(values) if heard[0] >= FEWEST_LISTENERS else UNKNOWN
+        for values in (deviations_of(levels, counts), medians_of(levels, counts))
+    )
     return Summary(
         ratings.systems[system],
         *heard,
         mean.value,
-        max(mean.low, ratings.lowest),
-        min(mean.high, ratings.highest),
+        max(mean.low, float(ratings.lowest)),
+        min(mean.high, float(ratings.highest)),
         float(answered.std(ddof=1)) if len(answered) > 1 else float("nan"),
-        *_ends(deviations_of(levels, counts)),
+        *deviations,
         float(np.median(answered)),
-        *_ends(medians_of(levels, counts)),
+        *medians,
     )
 
 
@@ -101,23 +114,35 @@ def _ends(values: Floats) -> tuple[float, float]:
     """Ends of the interval that holds 95 % of what is not nan."""
     known = values[~np.isnan(values)]
     if not len(known):
-        return float("nan"), float("nan")
+        return UNKNOWN
     low, high = np.quantile(known, TAILS, method="nearest")
     return float(low), float(high)
 
 
 def differences(ratings: Ratings) -> tuple[Difference, ...]:
-    """Every pair of systems."""
+    """Every pair of systems; no interval reaches beyond what the scale leaves room for."""
+    most = float(ratings.highest - ratings.lowest)
     pairs = list(combinations(range(len(ratings.systems)), 2))
     found = [system_difference(ratings, i, j) for i, j in pairs]
     return tuple(
-        Difference(ratings.systems[i], ratings.systems[j], e.value, e.low, e.high, e.p, holm, e.other_clips)
+        Difference(
+            ratings.systems[i],
+            ratings.systems[j],
+            e.value,
+            max(e.low, -most),
+            min(e.high, most),
+            e.p,
+            holm,
+            e.other_clips,
+        )
         for (i, j), e, holm in zip(pairs, found, adjusted(found), strict=True)
     )
 
 
 def share_interval(mean: Estimate, listeners: int) -> tuple[float, float]:
     """Ends of the interval of a share: Wilson's, of as many answers as would be as sure as `mean`."""
+    if listeners < FEWEST_LISTENERS:
+        return UNKNOWN
     if mean.value in (0, 1):
         # Clips and answers that all came out the same say nothing of how they vary; listeners are counted.
         return wilson(mean.value, listeners)

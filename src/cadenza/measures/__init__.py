@@ -22,13 +22,15 @@ Sources
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cadenza.measures.bars import bar_places, pitched, quarters
 from cadenza.measures.pitch import (
+    bar_pitch_class_histogram,
+    bar_pitches_used,
     mean_interval,
     mean_pitch,
     pitch_class_counts,
@@ -59,6 +61,7 @@ from cadenza.measures.repetition import (
     structureness,
 )
 from cadenza.measures.rhythm import (
+    bar_note_counts,
     groove_consistency,
     grooving_similarity,
     longest_note_in_bars,
@@ -82,8 +85,12 @@ from cadenza.measures.sounding import (
 from cadenza.score import Score
 
 __all__ = [
+    "BY_BAR",
     "HISTOGRAMS",
     "MEASURES",
+    "bar_note_counts",
+    "bar_pitch_class_histogram",
+    "bar_pitches_used",
     "bar_places",
     "bar_similarities",
     "chord_irregularity",
@@ -174,6 +181,14 @@ HISTOGRAMS: Final[dict[str, Callable[[Score], NDArray[np.float64]]]] = {
     "note_length_transitions": note_length_transitions,
 }
 """mgeval's histograms and tables of transitions, by name: shares, of (12,) or (12, 12)."""
+
+
+BY_BAR: Final[dict[str, Callable[[Score], NDArray[Any]]]] = {
+    "bar_pitches_used": bar_pitches_used,
+    "bar_note_counts": bar_note_counts,
+    "bar_pitch_class_histogram": bar_pitch_class_histogram,
+}
+"""mgeval's features of single bars, by name: (bars,) or (bars, 12)."""
 
 
 def evaluate(score: Score) -> dict[str, float]:

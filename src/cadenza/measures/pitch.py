@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from cadenza.measures.bars import note_bars, pitched
+from cadenza.measures.bars import bar_places, note_bars, pitched
 from cadenza.score import Score
 
 MAJOR_SCALE: Final = (0, 2, 4, 5, 7, 9, 11)
@@ -128,6 +128,45 @@ def pitch_class_histogram(score: Score) -> NDArray[np.float64]:
     lengths = np.maximum(notes["end"] - notes["start"], 1)
     weights = np.bincount(notes["pitch"] % 12, weights=lengths, minlength=12)
     return weights / weights.sum()
+
+
+def bar_pitches_used(score: Score) -> NDArray[np.int64]:
+    """How many different pitches begin in each bar: (bars,), 0 or more (mgeval: bar used pitch).
+
+    Bars from that of the first onset to that of the last, in the score's own metres; mgeval has as many of
+    the first metre as the file's length, rounded, and counts them from the file's beginning.
+    """
+    bars, pitches = note_bars(score), pitched(score)["pitch"]
+    used = np.zeros((int(bars[-1]) + 1, 128), bool)
+    used[bars, pitches] = True
+    return used.sum(1)
+
+
+def bar_pitch_class_histogram(score: Score) -> NDArray[np.float64]:
+    """`pitch_class_histogram` of each bar: (bars, 12), 0 to 1; all zero where a bar is silent (mgeval).
+
+    A note counts in each bar in which it sounds. Bars as in `bar_pitches_used`; mgeval's last as many
+    hundredths of a second as a bar has at 120 quarters a minute, and loud notes count more there.
+    """
+    notes = pitched(score)
+    starts, ends = notes["start"], np.maximum(notes["end"], notes["start"] + 1)
+    _, (first, last) = bar_places(score, starts[[0, -1]])
+    lines = score.bar_lines(int(last) + 1)
+    lines = lines[(lines >= first) & (lines <= last)]
+    lines = np.append(lines, last + score.bar_ticks(score.metre_at(int(last))))
+    sounding = np.zeros((len(lines) - 1, 12))
+    for pitch_class in range(12):
+        own = notes["pitch"] % 12 == pitch_class
+        sounding[:, pitch_class] = np.diff(_time_before(lines, starts[own]) - _time_before(lines, ends[own]))
+    totals = sounding.sum(1, keepdims=True)
+    return np.divide(sounding, totals, out=sounding, where=totals > 0)
+
+
+def _time_before(lines: NDArray[np.int64], ticks: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The ticks from each of some moments to each line after it, summed over the moments: (lines,)."""
+    moments = np.sort(ticks)
+    counts = np.searchsorted(moments, lines)
+    return (counts * lines - np.append(0, moments.cumsum())[counts]).astype(np.float64)
 
 
 def pitch_class_transitions(score: Score) -> NDArray[np.float64]:

@@ -24,6 +24,14 @@ def note_count(score: Score) -> float:
     return float(len(pitched(score)))
 
 
+def bar_note_counts(score: Score) -> NDArray[np.int64]:
+    """How many notes begin in each bar: (bars,), 0 or more (mgeval: bar used note).
+
+    Bars as in `pitch.bar_pitches_used`.
+    """
+    return np.bincount(note_bars(score))
+
+
 def notes_per_quarter(score: Score) -> float:
     """Density: notes begun in a quarter note, on average over the bars from the first onset to the last."""
     return note_count(score) / quarters(score)

@@ -44,7 +44,8 @@ def _score(sheet: Sheet) -> Any:
         for own in sheet.bars:
             part.append(_measure(own, before, number, begins=own is sheet.bars[0]))
             before = own
-        part.getElementsByClass(stream.Measure)[-1].rightBarline = bar.Barline("final")
+        if not sheet.goes_on:
+            part.getElementsByClass(stream.Measure)[-1].rightBarline = bar.Barline("final")
     _add_pedal(sheet, parts[1])
     group = layout.StaffGroup(parts, symbol="brace", name="Piano", barTogether=True)
     score = stream.Score([*parts, group])

@@ -148,6 +148,8 @@ class Sheet:
     title: str = ""
     before: Bar | None = None
     """The bar before the first, of a passage that begins later than the piece."""
+    goes_on: bool = False
+    """Whether bars come after the last, as in a passage that ends earlier than the piece."""
 
     def passage(self, first: int, last: int) -> Sheet:
         """The bars from one index up to another, each as it is in the whole.
@@ -161,7 +163,7 @@ class Sheet:
             bars[i] = replace(bar, pedal=bar.pedal[downs[0] :] if downs else ())
             if downs:
                 break
-        return Sheet(tuple(bars), self.title, before)
+        return Sheet(tuple(bars), self.title, before, last < len(self.bars))
 
     def sounding(self) -> Iterator[Sounding]:
         """All notes with their ties joined, in no particular order."""

@@ -15,7 +15,7 @@ piece is.
 
 from cadenza.originality.index import TEXTURES, Index, Source, Texture, index_of
 from cadenza.originality.library import Library, open_library, why_missing
-from cadenza.originality.passages import Passage, Run, passage_of
+from cadenza.originality.passages import Passage, Run, heard, passage_of, why_too_little
 from cadenza.originality.report import (
     TEXTURE_NAMES,
     Finding,
@@ -23,15 +23,16 @@ from cadenza.originality.report import (
     Summary,
     as_json,
     examine,
-    heard,
     panels_of,
     span,
     summary,
+    summary_json,
 )
 from cadenza.originality.search import Match, Translation, find
-from cadenza.originality.yardstick import Person, Usual, usual
+from cadenza.originality.yardstick import FEWEST_PEOPLE, Person, Usual, usual
 
 __all__ = [
+    "FEWEST_PEOPLE",
     "TEXTURES",
     "TEXTURE_NAMES",
     "Finding",
@@ -57,6 +58,8 @@ __all__ = [
     "passage_of",
     "span",
     "summary",
+    "summary_json",
     "usual",
     "why_missing",
+    "why_too_little",
 ]

@@ -26,12 +26,12 @@ from cadenza.dataset import Piece, Prepared, prepare
 from cadenza.errors import CadenzaError
 from cadenza.files import cache_folder
 from cadenza.originality.index import TEXTURES, Index, Source, Texture, index_of, load_layers, save_arrays
-from cadenza.originality.passages import Passage, passage_of
+from cadenza.originality.passages import Passage, first_bar, passage_of
 from cadenza.originality.search import find
 from cadenza.originality.yardstick import Person, Spans, person_of
 from cadenza.representation.events import EventSequence
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """Raised when what is kept, or how it is measured, changes: it is then made anew."""
 PEOPLE: Final = 60
 """Pieces of each corpus, and grid, that are looked up for the yardstick: half a minute on one core."""
@@ -65,7 +65,7 @@ def open_library(
     `workers`: see `dataset.prepare_as`. Raises CadenzaError for what is no corpus or not here, and where the
     cache cannot be written.
     """
-    names = list(dict.fromkeys(names))
+    names = list(dict.fromkeys(name.rstrip("/") or name for name in names))
     home = cache_folder() / "originality" / _key(names)
     if not (home / "library.json").exists():
         corpora = {name: _prepared(name, told, workers) for name in names}
@@ -89,13 +89,19 @@ def why_missing(name: str) -> str:
 
 
 def library_of(corpora: Mapping[str, Prepared[EventSequence]], told: OnProgress = _tell_nobody) -> Library:
-    """The library of prepared corpora, by the names or folders under which they were asked for."""
+    """The library of prepared corpora, by the names or folders under which they were asked for.
+
+    Folders of one name are called by what they were asked for under.
+    """
     learnt: list[tuple[Source, Passage]] = []
     asked: list[tuple[Source, Passage]] = []
+    called = [corpus.name for corpus in corpora.values()]
     for name, corpus in corpora.items():
+        own = corpus.name if called.count(corpus.name) == 1 else name
         inside, others = _sides(corpus.pieces, split=name in CORPORA)
-        learnt += [_source(corpus, piece) for piece in inside]
-        asked += [_source(corpus, piece) for piece in others]
+        bars = _first_bars(name, inside, told)
+        learnt += [_source(own, corpus, piece, bars.get(piece.name, 1)) for piece in inside]
+        asked += [_source(own, corpus, piece) for piece in others]
     if not learnt:
         raise CadenzaError(f"{', '.join(corpora)}: no piece is on the training side")
     index = index_of(learnt)
@@ -124,9 +130,23 @@ def _spread(pieces: Sequence[Piece]) -> list[Piece]:
     return chosen
 
 
-def _source(corpus: Prepared[EventSequence], piece: Piece) -> tuple[Source, Passage]:
-    source = Source(corpus.name, piece.name, piece.grid, piece.content)
-    return source, passage_of(corpus.sequence(piece))
+def _source(
+    called: str, corpus: Prepared[EventSequence], piece: Piece, bar: int = 1
+) -> tuple[Source, Passage]:
+    source = Source(called, piece.name, piece.grid, piece.content)
+    return source, passage_of(corpus.sequence(piece), bar)
+
+
+def _first_bars(name: str, pieces: Sequence[Piece], told: OnProgress) -> dict[str, int]:
+    """In which bar of its file each metrical piece of a corpus begins, which prepared pieces do not say."""
+    corpus, folder = find_corpus(name)
+    items = {item.name: item for item in corpus.items(folder)}
+    metrical = [piece.name for piece in pieces if piece.grid == "metrical"]
+    found: dict[str, int] = {}
+    for done, piece in enumerate(metrical):
+        told(f"counting bars of {name}", done, len(metrical))
+        found[piece] = first_bar(corpus.read(items[piece]))
+    return found
 
 
 def _prepared(name: str, told: OnProgress, workers: int | None) -> Prepared[EventSequence]:

@@ -32,8 +32,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from cadenza.measures import bar_places
 from cadenza.representation.base import Grid
-from cadenza.representation.events import DURATION, PITCH, EventSequence
+from cadenza.representation.events import DURATION, PITCH, EventSequence, Frame, encode_in, frame_of
+from cadenza.score import Score
 
 SHARE: Final = 0.8
 """Share of the notes of both passages that have a match, within a run."""
@@ -90,6 +92,25 @@ class Passage:
     def upper(self) -> Passage:
         """The highest note of each onset: the tune, where it lies on top."""
         return self.part(np.append(np.diff(self.onsets) > 0, np.ones(min(1, len(self)), bool)))
+
+
+def heard(score: Score) -> Passage:
+    """A piece as it is compared, its bars numbered as in the file.
+
+    Raises CadenzaError where no note lies on the piano's keys.
+    """
+    frame = frame_of(score)
+    return passage_of(encode_in(frame), _first_bar(frame))
+
+
+def first_bar(score: Score) -> int:
+    """The number, from 1, of the bar in which step 0 of a piece's events lies."""
+    return _first_bar(frame_of(score))
+
+
+def _first_bar(frame: Frame) -> int:
+    bars, _ = bar_places(frame.score, np.array([frame.origin]))
+    return int(bars[0]) + 1
 
 
 def passage_of(sequence: EventSequence, first_bar: int = 1) -> Passage:
@@ -176,6 +197,19 @@ def runs(query: Passage, source: Passage) -> list[Run]:
 def figures(passage: Passage) -> int:
     """How many different steps, in time and pitch, lead from a note to the next."""
     return len(np.unique((np.diff(passage.onsets) << 10) + np.diff(passage.pitches)))
+
+
+def why_too_little(passage: Passage) -> str:
+    """Why no run of a passage would count, in words; empty where one would."""
+    if len(passage) <= FEWEST_FIGURES:
+        notes = "a note" if len(passage) == 1 else f"{len(passage)} notes"
+        return f"{notes} could be anybody's: it takes {FEWEST_FIGURES + 1} at the least"
+    if figures(passage) < FEWEST_FIGURES:
+        return (
+            "repeated notes, scales and broken chords could be anybody's: it takes "
+            f"{FEWEST_FIGURES} different steps from note to note"
+        )
+    return ""
 
 
 def maximal_segments(scores: Sequence[float]) -> list[tuple[int, int]]:

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cadenza.measures import bar_places
 from cadenza.originality.index import TEXTURES, VIEWS, Index, Texture
 from cadenza.originality.library import Library
-from cadenza.originality.passages import STEPS_PER_QUARTER, Passage, matched, passage_of
+from cadenza.originality.passages import STEPS_PER_QUARTER, Passage, matched
 from cadenza.originality.search import Match, find
-from cadenza.originality.yardstick import HIGH, Usual, excerpt_length, quantile_interval, usual
+from cadenza.originality.yardstick import FEWEST_PEOPLE, HIGH, Usual, excerpt_length, high_of, usual
 from cadenza.plot import Panel
-from cadenza.representation import events
 from cadenza.representation.events import STEPS_PER_SECOND
-from cadenza.score import Score
 
 TEXTURE_NAMES: Final[dict[Texture, str]] = {"all": "all notes", "upper": "upper line"}
 
@@ -48,7 +45,7 @@ class Finding:
 
     @property
     def unusual(self) -> bool:
-        """Whether it is longer than those of nearly all people."""
+        """Whether it is longer than those of nearly all people; never of too few people to tell."""
         return self.usual is not None and self.quarters > self.usual.high
 
 
@@ -71,16 +68,6 @@ class Report:
     def verdict(self) -> str:
         """In words."""
         return _verdict(self.chief)
-
-
-def heard(score: Score) -> Passage:
-    """A piece as it is compared, its bars numbered as in the file.
-
-    Raises CadenzaError where no note lies on the piano's keys.
-    """
-    frame = events.frame_of(score)
-    bars, _ = bar_places(score, np.array([frame.origin]))
-    return passage_of(events.encode_in(frame), int(bars[0]) + 1)
 
 
 def examine(library: Library, passage: Passage, *, without: Collection[str] = (), people: str = "") -> Report:
@@ -112,6 +99,11 @@ def _verdict(finding: Finding) -> str:
         return "No run is shared with any piece."
     if people is None:
         return f"There are no people's pieces to compare with: {where(match)}."
+    if people.pieces < FEWEST_PEOPLE:
+        return (
+            f"Too few pieces for a verdict: {people.pieces} of {people.corpus} can be compared with, and "
+            f"{FEWEST_PEOPLE} are needed; the longest run is {where(match)}."
+        )
     if finding.unusual:
         common = f"; a commonplace, found in {match.pieces} pieces" if match.pieces >= COMMON else ""
         return f"Longer than in {HIGH:.0%} of people's pieces: {where(match)}{common}."
@@ -155,11 +147,14 @@ class Summary:
     pieces: int
     median: float
     high: float
-    """95th percentile."""
+    """95th percentile; nan of fewer than `FEWEST_PEOPLE` pieces."""
     interval: tuple[float, float]
-    """Of `high`, at 95 %, over pieces."""
+    """Of `high`, at 95 %, over pieces; nan as that."""
+    longest: float
+    judged: int
+    """Pieces that could be compared with enough people."""
     unusual: int
-    """Pieces whose run is longer than in nearly all excerpts of people."""
+    """Of these, those whose run is longer than in nearly all excerpts of people."""
 
 
 def summary(reports: Sequence[Report]) -> list[Summary]:
@@ -168,9 +163,19 @@ def summary(reports: Sequence[Report]) -> list[Summary]:
     for i, texture in enumerate(TEXTURES):
         findings = [report.findings[i] for report in reports]
         values = np.array([finding.quarters for finding in findings])
-        interval = quantile_interval(list(values[:, None]), HIGH)
-        median, high = (float(value) for value in np.quantile(values, [0.5, HIGH]))
-        rows.append(Summary(texture, len(values), median, high, interval, sum(f.unusual for f in findings)))
+        high, interval = high_of(list(values[:, None]))
+        rows.append(
+            Summary(
+                texture,
+                len(values),
+                float(np.median(values)),
+                high,
+                interval,
+                float(values.max()),
+                sum(f.usual is not None and f.usual.pieces >= FEWEST_PEOPLE for f in findings),
+                sum(f.unusual for f in findings),
+            )
+        )
     return rows
 
 
@@ -229,6 +234,11 @@ def as_json(report: Report, most: int = 10) -> dict[str, Any]:
     }
 
 
+def summary_json(row: Summary) -> dict[str, Any]:
+    """A summary as JSON."""
+    return asdict(row) | {"high": _known(row.high), "interval": [_known(end) for end in row.interval]}
+
+
 def _finding_json(finding: Finding) -> dict[str, Any]:
     people = finding.usual
     return {
@@ -243,11 +253,16 @@ def _finding_json(finding: Finding) -> dict[str, Any]:
             "pieces": people.pieces,
             "excerpts": people.excerpts,
             "median": people.median,
-            "high": people.high,
-            "high_interval": list(people.interval),
+            "high": _known(people.high),
+            "high_interval": [_known(end) for end in people.interval],
             "share_below": finding.share_below,
         },
     }
+
+
+def _known(value: float) -> float | None:
+    """A number, or None for nan, which JSON has no word for."""
+    return None if np.isnan(value) else value
 
 
 def _match_json(match: Match) -> dict[str, Any]:

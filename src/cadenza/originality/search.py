@@ -49,7 +49,7 @@ class Match:
     bars: tuple[float, float]
     """Its first and last onset in bars of the passage: 9.5 is the middle of bar 9. nan in free time."""
     source_bars: tuple[float, float]
-    """The same in the piece, counted from the bar of its first note."""
+    """The same in the piece."""
     pieces: int = 1
     """Pieces in which at least half of its time is matched, this one among them; of those that were tried."""
 

@@ -27,6 +27,8 @@ HOP: Final = 16
 """Quarters from excerpt to excerpt, and to which the length of a piece is rounded."""
 HIGH: Final = 0.95
 """A piece whose run is longer than those of this share of the excerpts shares more than people do."""
+FEWEST_PEOPLE: Final = round(1 / (1 - HIGH))
+"""Of fewer pieces none need lie above the level that one in twenty exceeds: nothing tells where it is."""
 SAMPLES: Final = 500
 """Draws of an interval: a query should not wait for it."""
 
@@ -58,9 +60,9 @@ class Usual:
     excerpts: int
     median: float
     high: float
-    """What one excerpt in twenty exceeds."""
+    """What one excerpt in twenty exceeds; nan of fewer than `FEWEST_PEOPLE` pieces."""
     interval: tuple[float, float]
-    """Of `high`, at 95 %, over pieces."""
+    """Of `high`, at 95 %, over pieces; nan as that."""
     values: NDArray[np.float64]
     """Of each excerpt, in ascending order."""
 
@@ -109,10 +111,19 @@ def usual(people: Iterable[Person], corpus: str, grid: Grid, texture: Texture, q
         len(own),
         len(everything),
         float(np.median(everything)),
-        float(np.quantile(everything, HIGH)),
-        quantile_interval(values, HIGH),
+        *high_of(values),
         everything,
     )
+
+
+def high_of(values: Sequence[NDArray[np.float64]]) -> tuple[float, tuple[float, float]]:
+    """The `HIGH` quantile of the values of all pieces, and its 95 % interval over pieces.
+
+    nan of fewer than `FEWEST_PEOPLE` pieces.
+    """
+    if len(values) < FEWEST_PEOPLE:
+        return np.nan, (np.nan, np.nan)
+    return float(np.quantile(np.concatenate(values), HIGH)), quantile_interval(values, HIGH)
 
 
 def quantile_interval(values: Sequence[NDArray[np.float64]], share: float) -> tuple[float, float]:

@@ -65,7 +65,8 @@ class Wanted(BaseModel):
 
 
 class Engraver:
-    """Asks the process that engraves, which is begun when it is first asked, and anew where it has ended."""
+    """Asks the process that engraves. It is begun when it is first asked; where it ends over a question,
+    another is asked the same."""
 
     def __init__(self) -> None:
         self._alone = asyncio.Lock()
@@ -90,12 +91,19 @@ class Engraver:
         return answer["sheet"]
 
     async def _answer(self, question: bytes) -> dict[str, Any]:
+        try:
+            try:
+                return await self._tried(question)
+            except (ConnectionError, ValueError):  # it has ended, for which the question need not be to blame
+                return await self._tried(question)
+        except (TimeoutError, ConnectionError, ValueError):
+            raise CadenzaError("it would take more time or memory than the studio gives a sheet") from None
+
+    async def _tried(self, question: bytes) -> dict[str, Any]:
         process, self._process = await self._running(), None
         try:
             answer = json.loads(await asyncio.wait_for(_asked(process, question), PATIENCE))
             self._process = process
-        except (TimeoutError, ConnectionError, ValueError):
-            raise CadenzaError("it would take more time or memory than the studio gives a sheet") from None
         finally:
             # One that is late would give its answer to the next question.
             if self._process is None and process.returncode is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import json
 import socket
+from math import ceil
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -70,8 +71,9 @@ class Guard:
                 body.clear()
             more = message.get("more_body", False)
         if size > self.most_bytes:
-            mib = self.most_bytes / 2**20
-            await _refuse(send, 413, f"{size / 2**20:.0f} MiB is more than the {mib:g} allowed")
+            await _refuse(
+                send, 413, f"{_amount(size)} were sent: at most {_amount(self.most_bytes)} are taken"
+            )
             return
         told = False
 
@@ -83,6 +85,11 @@ class Guard:
             return {"type": "http.request", "body": bytes(body), "more_body": False}
 
         await self.app(scope, whole, _with_headers(send))
+
+
+def _amount(size: int) -> str:
+    """A number of bytes in words, rounded up so that what is too much also reads as more."""
+    return f"{ceil(size / 2**20)} MiB" if size >= 2**20 else f"{ceil(size / 2**10)} KiB"
 
 
 def may_name(asked: str, host: str) -> bool:
@@ -111,6 +118,8 @@ def _with_headers(send: Send) -> Send:
             headers = MutableHeaders(scope=message)
             for name, value in HEADERS.items():
                 headers[name] = value
+            # Else browsers keep pages for days, and those of an earlier version meet a later server.
+            headers.setdefault("Cache-Control", "no-cache")
         await send(message)
 
     return safely

@@ -31,7 +31,6 @@ MOST_BYTES: Final = 2**16
 LONG: Final = 100
 """Characters of a key or a token; more than any has."""
 
-FRESH: Final = {"Cache-Control": "no-cache"}
 KEPT: Final = {"Cache-Control": "private, max-age=3600"}
 """A clip may be heard again, and only by whom it was given."""
 
@@ -101,7 +100,7 @@ def _shown(router: APIRouter, named: Named) -> None:
     def page(name: str) -> Response:
         """The page of a test."""
         named(name)
-        return FileResponse(PAGE / "index.html", headers=FRESH)
+        return FileResponse(PAGE / "index.html")
 
     @router.get("/t/{name}/api/test")
     def test(name: str) -> dict[str, Any]:
@@ -111,7 +110,7 @@ def _shown(router: APIRouter, named: Named) -> None:
     @router.get("/t/{name}/volume", response_class=Response)
     def volume(name: str) -> Response:
         """What the volume is set by."""
-        return FileResponse(named(name).sound.volume, media_type="audio/mpeg", headers=FRESH)
+        return FileResponse(named(name).volume(), media_type="audio/mpeg")
 
     @router.get("/t/{name}/sounds/{ticket}/{side}", response_class=Response)
     def sound(name: str, ticket: str, side: int) -> Response:

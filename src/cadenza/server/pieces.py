@@ -36,11 +36,11 @@ class Piece(BaseModel):
     tempos: list[tuple[Tick, Annotated[float, Field(ge=4, le=1000)]]] = Field(
         default=[(0, 120.0)], min_length=1, max_length=MOST_NOTES
     )
-    """From a tick on, so many quarter notes a minute."""
+    """From a tick on, so many quarter notes a minute; 120 before the first."""
     metres: list[tuple[Tick, Annotated[int, Field(ge=1, le=255)], Annotated[int, Field(ge=1, le=256)]]] = (
         Field(default=[(0, 4, 4)], min_length=1, max_length=MOST_NOTES)
     )
-    """From a tick on, bars of so many notes of such a kind."""
+    """From a tick on, bars of so many notes of such a kind; 4/4 before the first."""
 
     def score(self, until: int = LAST_TICK) -> Score:
         """What begins before a tick, as a score. Raises CadenzaError for metres that are none."""
@@ -100,16 +100,22 @@ def read_piece(score: Score) -> ReadPiece:
     piece = Piece(
         notes=rows_of(notes),
         pedal=_pedal(score),
-        tempos=[
-            (t, min(max(tempo.qpm, 4.0), 1000.0))
-            for tempo in score.tempos
-            for t in [_tick(score, tempo.tick)]
-        ]
-        or [(0, 120.0)],
-        metres=[(_tick(score, m.tick), m.numerator, m.denominator) for m in score.time_signatures]
-        or [(0, 4, 4)],
+        tempos=_tempos(score),
+        metres=_metres(score),
     )
     return ReadPiece(piece=piece, remarks=remarks)
+
+
+def _tempos(score: Score) -> list[tuple[int, float]]:
+    """Tempos in the studio's ticks, one of each: of several the last, and 120 until a file says another."""
+    told = {_tick(score, tempo.tick): min(max(tempo.qpm, 4.0), 1000.0) for tempo in score.tempos}
+    return sorted(({0: 120.0} | told).items())
+
+
+def _metres(score: Score) -> list[tuple[int, int, int]]:
+    """Metres in the studio's ticks, one of each: of several the last, and 4/4 until a file says another."""
+    told = {_tick(score, m.tick): (m.numerator, m.denominator) for m in score.time_signatures}
+    return sorted((tick, *metre) for tick, metre in ({0: (4, 4)} | told).items())
 
 
 def _why_empty(drums: int, outside: int) -> str:

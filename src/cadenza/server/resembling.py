@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from cadenza.errors import CadenzaError
-from cadenza.originality import examine, heard, open_library
+from cadenza.originality import examine, heard, open_library, why_too_little
 from cadenza.players import learnt_from
 from cadenza.score import Score
 from cadenza.server.pieces import Piece
@@ -43,8 +43,10 @@ def resembling(against: Sequence[str]) -> APIRouter:
 
 
 def _said(score: Score, against: Sequence[str]) -> str:
-    """What is said of a piece. Raises CadenzaError where there is nothing to look through."""
+    """What is said of a piece. Raises CadenzaError where it is too short, or there is nothing to look in."""
     passage = heard(score)
+    if why := why_too_little(passage):
+        raise CadenzaError(why)
     missing = {} if against else learnt_from()
     names = against or [name for name, why in missing.items() if not why]
     if not names:
@@ -52,6 +54,9 @@ def _said(score: Score, against: Sequence[str]) -> str:
             "the music that the composer learnt from is not on this machine: start the studio with --against "
             "FOLDER to look through your own, or with CADENZA_DATA naming the folder of the corpora"
         )
-    absent = ", ".join(name for name, why in missing.items() if why)
-    told = f"Looked through: {', '.join(names)}" + (f"; not on this machine: {absent}" if absent else "")
+    told = f"Looked through: {', '.join(names)}"
+    if not against:
+        told += ", which the composer learnt from"
+    if absent := ", ".join(name for name, why in missing.items() if why):
+        told += f"; not on this machine: {absent}"
     return f"{examine(open_library(names), passage).verdict} ({told}.)"

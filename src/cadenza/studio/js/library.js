@@ -49,8 +49,9 @@ export async function create(name, label = "", change) {
   saved = 0;
   session.set({ name, loop: null });
   session.setPlayhead(0);
-  session.open(new History());
-  if (change) session.commit(label, change);
+  const history = new History();
+  if (change) history.add(label, change);
+  session.open(history);
 }
 
 /** Works on a piece from now on. @param {string} id @param {(() => void) | null} claimed */
@@ -118,18 +119,11 @@ const soon = later(save, PAUSE);
 function save() {
   const to = store;
   if (!to) return;
-  const { history } = session;
+  const { history, name, playhead, loop } = session;
   const nodes = [...history.nodes.values()].slice(saved);
   if (!history.nodes.size) return showStatus({ safe: "" }); // an empty roll is not worth a place on the shelf
   saved = history.nodes.size;
-  const header = {
-    id: piece,
-    name: session.name,
-    current: history.current,
-    playhead: session.playhead,
-    loop: session.loop,
-    saved: Date.now(),
-  };
+  const header = { id: piece, name, current: history.current, playhead, loop, saved: Date.now() };
   const write = () => to.save(header, nodes);
   const number = ++writes;
   showStatus({ safe: "Saving …" });

@@ -36,6 +36,8 @@ takes.started.on(() => {
 takes.ended.on(() => {
   panel.nextSeed();
   if (takes.error) watch();
+  const pitches = session.ghosts.map((n) => n.pitch);
+  view.showKeys(Math.min(...pitches), Math.max(...pitches));
   if (takes.any) say(takes.takes.length === 1 ? "A take is there." : `${takes.takes.length} takes are there.`);
 });
 
@@ -144,7 +146,7 @@ const commands = new Commands([
   { id: "pieces", title: "Pieces", group: "Files", keys: ["p"], run: () => library.shelf(dialogs.pieces) },
   { id: "sheet", title: "Sheet music", group: "View", keys: ["g"], refusal: panel.noSheet, run: sheet.toggle, pressed: () => sheet.on },
   { id: "surprise", title: "Colour notes by how unexpected they are", group: "View", keys: ["h"], run: surprises.toggle, pressed: () => surprises.on },
-  { id: "resemblance", title: "Say which passage of the training music the selection, or all, resembles", group: "View", keys: [], run: look },
+  { id: "resemblance", title: "Say which passage of other music the selection, or all, resembles", group: "View", keys: [], run: look },
   { id: "theme", title: "Light or dark", group: "View", keys: ["n"], run: theme },
   { id: "panel", title: "Write together", group: "View", keys: ["w"], run: () => document.body.classList.toggle("together"), pressed: () => document.body.classList.contains("together") },
   { id: "help", title: "All keys", group: "View", keys: ["?"], run: showKeys },
@@ -195,8 +197,8 @@ function showPosition() {
 
 function showPiece() {
   const { notes, tempos, metres } = session.piece;
-  if (document.activeElement !== tempo) tempo.value = String(Math.round(tempos[0]?.[1] ?? 120));
-  const [, beats, unit] = metres[0] ?? [0, 4, 4];
+  if (document.activeElement !== tempo) tempo.value = String(Math.round(tempos[0][1]));
+  const [, beats, unit] = metres[0];
   const written = `${beats}/${unit}`;
   if (![...metre.options].some((option) => option.value === written)) metre.add(new Option(written, written));
   metre.value = written;
@@ -226,8 +228,10 @@ midi.changed.on(() => {
 tempo.onchange = () => {
   const qpm = clamp(Number(tempo.value) || 120, 10, 480);
   tempo.value = String(qpm);
-  const [, ...later] = session.piece.tempos;
-  session.commit("Tempo", framed(session.piece, { tempos: [[0, qpm], ...later] }));
+  const { tempos } = session.piece;
+  // All of them, for what was played has one a beat.
+  const anew = tempos.map(([tick, old]) => /** @type {const} */ ([tick, tick ? clamp((old * qpm) / tempos[0][1], 4, 1000) : qpm]));
+  session.commit("Tempo", framed(session.piece, { tempos: anew }));
 };
 metre.onchange = () => {
   const [beats, unit] = metre.value.split("/").map(Number);
@@ -313,7 +317,6 @@ async function openFile(file) {
   const read = await opened(file);
   if (!read) return;
   await library.create(read.name, `Open ${file.name}`, read.change);
-  fit();
   if (read.remarks.length) tell(read.remarks.join(" "));
 }
 
@@ -349,13 +352,11 @@ let watching = false;
 async function watch() {
   if (watching || (await alive())) return;
   watching = true;
-  const again = async () => {
-    if (!(await alive())) return setTimeout(again, RETRY);
-    watching = false;
-    tell("The studio’s server is there again.");
-    await greet();
-  };
-  setTimeout(again, RETRY);
+  do await new Promise((again) => setTimeout(again, RETRY));
+  while (!(await alive()));
+  watching = false;
+  tell("The studio’s server is there again.");
+  await greet();
 }
 
 /** Asks what the server can do, and for its piano. */
@@ -374,6 +375,7 @@ document.documentElement.dataset.theme = tried(() => localStorage.getItem("theme
 roll.recolour();
 drawExamples();
 await library.begin();
+session.opened.on(fit);
 document.body.inert = false;
 fit();
 showPiece();

@@ -7,6 +7,7 @@
  * @typedef {readonly [begin: number, end: number]} Span
  * @typedef {readonly [tick: number, qpm: number]} Tempo
  * @typedef {readonly [tick: number, beats: number, unit: number]} Metre
+ * Of tempos and metres, which hold from a tick on, the first is at 0 and none before another.
  */
 
 export const TICKS = 480;
@@ -40,11 +41,9 @@ export const SNAPS = /** @type {const} */ ([
 export class Clock {
   /** @param {readonly Tempo[]} tempos */
   constructor(tempos) {
-    const sorted = [...tempos].sort((a, b) => a[0] - b[0]);
-    if (!sorted.length || sorted[0][0] > 0) sorted.unshift([0, 120]);
     /** @type {{tick: number, seconds: number, rate: number}[]} rate: seconds a tick */
     this.changes = [];
-    for (const [tick, qpm] of sorted) {
+    for (const [tick, qpm] of tempos) {
       const seconds = this.changes.length ? this.seconds(tick) : 0;
       this.changes.push({ tick, seconds, rate: 60 / qpm / TICKS });
     }
@@ -76,11 +75,10 @@ export class Clock {
 /** The bar that a tick lies in. @param {readonly Metre[]} metres @param {number} tick
  * @returns {{number: number, begin: number, end: number, beat: number}} number from 1; beat in ticks */
 export function barAt(metres, tick) {
-  const sorted = sortedMetres(metres);
   let number = 1;
-  for (let i = 0; i < sorted.length; i++) {
-    const [from, beats, unit] = sorted[i];
-    const until = i + 1 < sorted.length ? sorted[i + 1][0] : Infinity;
+  for (let i = 0; i < metres.length; i++) {
+    const [from, beats, unit] = metres[i];
+    const until = i + 1 < metres.length ? metres[i + 1][0] : Infinity;
     const beat = (TICKS * 4) / unit;
     const length = Math.max(1, beat * beats);
     if (tick < until) {
@@ -91,12 +89,6 @@ export function barAt(metres, tick) {
     number += Math.ceil((until - from) / length);
   }
   throw new RangeError("no bar"); // the last metre holds for ever
-}
-
-/** @param {readonly Metre[]} metres @returns {readonly Metre[]} */
-function sortedMetres(metres) {
-  const sorted = [...metres].sort((a, b) => a[0] - b[0]);
-  return sorted.length && sorted[0][0] === 0 ? sorted : [[0, 4, 4], ...sorted];
 }
 
 /** The bars that touch a stretch. @param {readonly Metre[]} metres @param {number} from @param {number} until */

@@ -61,12 +61,7 @@ function merged(a, b) {
 }
 
 /** @param {Change} change @returns {Change} */
-export const inverse = (change) => ({
-  removed: change.added,
-  added: change.removed,
-  before: change.after,
-  after: change.before,
-});
+export const inverse = ({ removed, added, before, after }) => ({ removed: added, added: removed, before: after, after: before });
 
 /** @param {Piece} piece @param {Partial<Frame>} after @returns {Change} */
 export function framed(piece, after) {
@@ -148,10 +143,7 @@ export function split(notes, tick) {
   const cut = notes.filter((n) => n.start < tick && tick < n.end);
   return {
     removed: cut,
-    added: cut.flatMap((n) => [
-      { ...n, end: tick },
-      note(n.pitch, tick, n.end, n.velocity, n.by),
-    ]),
+    added: cut.flatMap((n) => [{ ...n, end: tick }, note(n.pitch, tick, n.end, n.velocity, n.by)]),
   };
 }
 
@@ -179,9 +171,9 @@ export function fitted(piece, change) {
 }
 
 /** As the server has it. @param {Piece} piece */
-export const toWire = (piece) => ({
-  notes: piece.notes.map((n) => [n.pitch, n.start, n.end, n.velocity]),
-  pedal: piece.pedal,
-  tempos: piece.tempos,
-  metres: piece.metres,
+export const toWire = ({ notes, pedal, tempos, metres }) => ({
+  notes: notes.map((n) => [n.pitch, n.start, n.end, n.velocity]),
+  pedal,
+  tempos,
+  metres,
 });

@@ -1,4 +1,4 @@
-// Which passage of the music that the composer learnt from the selected notes, or all, resemble.
+// Which passage of other music, such as the composer learnt from, the selected notes, or all, resemble.
 
 import { busy, tell, told } from "./page.js";
 import { toWire } from "./piece.js";
@@ -14,7 +14,7 @@ export async function look() {
   looking = true;
   const notes = selected.size ? piece.notes.filter((n) => selected.has(n.id)) : piece.notes;
   try {
-    tell((await busy("Looking through what the composer learnt from …", resemblance(toWire({ ...piece, notes })))).text);
+    tell((await busy("Looking through other music …", resemblance(toWire({ ...piece, notes })))).text);
   } catch (error) {
     tell(told(error));
   }

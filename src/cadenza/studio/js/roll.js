@@ -45,7 +45,7 @@ export const moment = {
 /** What is to be drawn anew: what has changed itself, or where it is. */
 let stale = { all: true, view: true, over: true, keys: true };
 /** The part of the music that the canvases show. */
-let shown = { left: NaN, scale: NaN, top: NaN, row: NaN };
+let shown = { left: NaN, scale: NaN, top: NaN, row: NaN, width: NaN, height: NaN };
 let asked = false;
 
 /** Draws everything anew, before the next frame. */
@@ -86,11 +86,11 @@ function ask() {
 function draw() {
   const { all, over, keys } = stale;
   const moved = all || stale.view;
-  const { left, scale, top, row } = view;
-  const intime = all || left !== shown.left || scale !== shown.scale;
-  const inpitch = all || top !== shown.top || row !== shown.row;
+  const { left, scale, top, row, width, height } = view;
+  const intime = all || left !== shown.left || scale !== shown.scale || width !== shown.width;
+  const inpitch = all || top !== shown.top || row !== shown.row || height !== shown.height;
   stale = { all: false, view: false, over: false, keys: false };
-  shown = { left, scale, top, row };
+  shown = { left, scale, top, row, width, height };
   if (all) view.end = session.end;
   if (moved) drawGrid();
   if (intime) {
@@ -232,12 +232,14 @@ function boxes(context, notes) {
 /** Names on notes that have room for one. @param {CanvasRenderingContext2D} context @param {readonly Note[]} notes */
 function drawNames(context, notes) {
   if (view.row < 13 || notes.length > 400) return;
+  const { surprises } = session;
   context.font = `${Math.min(11, view.row - 4)}px system-ui, sans-serif`;
   context.textBaseline = "middle";
   context.fillStyle = palette.paper;
   for (const n of notes) {
     if ((n.end - n.start) * view.scale < 30 || session.replaced.has(n.id)) continue;
-    if (n.velocity < 64 && !session.selected.has(n.id)) continue; // too pale to be written on
+    const pale = surprises ? level(surprises.get(n.id) ?? 0) < 2 : n.velocity < 64;
+    if (pale && !session.selected.has(n.id)) continue; // cannot be written on
     context.fillText(pitchName(n.pitch), Math.max(view.x(n.start), 0) + 4, view.y(n.pitch) + view.row / 2 + 0.5);
   }
 }
@@ -290,17 +292,7 @@ function drawRuler() {
     context.fillRect(from, height - 3, until - from, 3);
   }
   drawTimes(context, height - 7, 7, false);
-  context.font = "600 11px system-ui, sans-serif";
-  context.textBaseline = "middle";
-  context.fillStyle = palette.muted;
-  let free = -Infinity;
-  for (const bar of bars(session.piece.metres, view.left, view.right)) {
-    const x = view.x(bar.begin);
-    if (x < free) continue;
-    context.fillText(String(bar.number), x + 5, height / 2 - 1);
-    free = x + 34;
-  }
-  drawChanges(context, height);
+  drawLabels(context, height / 2 - 1);
 }
 
 /** What is to be harmonised with: the chords of a bar share it evenly, and after the last they begin again. */
@@ -321,15 +313,24 @@ function drawChords() {
   }
 }
 
-/** Metres and tempos where they change. @param {CanvasRenderingContext2D} context @param {number} height */
-function drawChanges(context, height) {
+/** Numbers of bars, and metres and tempos where they change, as far as there is room.
+ * @param {CanvasRenderingContext2D} context @param {number} y */
+function drawLabels(context, y) {
   const { tempos, metres } = session.piece;
-  context.font = "10px system-ui, sans-serif";
-  context.fillStyle = palette.accent;
-  const room = tempos.length > 40 ? [] : tempos.slice(1).map(([tick, qpm]) => [tick, `♩=${Math.round(qpm)}`]);
-  for (const [tick, text] of [...room, ...metres.slice(1).map(([at, beats, unit]) => [at, `${beats}/${unit}`])]) {
-    const x = view.x(Number(tick));
-    if (x > -60 && x < view.width) context.fillText(String(text), x + 24, height / 2 - 1);
+  /** @type {{tick: number, text: string, changes: boolean}[]} */
+  const labels = [...bars(metres, view.left, view.right)].map((bar) => ({ tick: bar.begin, text: String(bar.number), changes: false }));
+  for (const [tick, beats, unit] of metres.slice(1)) labels.push({ tick, text: `${beats}/${unit}`, changes: true });
+  if (tempos.length < 40) for (const [tick, qpm] of tempos.slice(1)) labels.push({ tick, text: `♩=${Math.round(qpm)}`, changes: true });
+  context.textBaseline = "middle";
+  let free = -Infinity;
+  for (const { tick, text, changes } of labels.sort((a, b) => a.tick - b.tick)) {
+    const place = view.x(tick) + 5;
+    const x = changes ? Math.max(place, free) : place;
+    if (x < free || x > place + 60) continue;
+    context.font = `${changes ? "10px" : "600 11px"} system-ui, sans-serif`;
+    context.fillStyle = changes ? palette.accent : palette.muted;
+    context.fillText(text, x, y);
+    free = x + context.measureText(text).width + 12;
   }
 }
 

@@ -41,6 +41,7 @@ export class Session {
 
   /** Another piece is about to be opened: whatever goes on in this one ends, and is kept in it. */
   leaving = new Signal();
+  opened = new Signal();
   pieceChanged = new Signal();
   selectionChanged = new Signal();
   playheadChanged = new Signal();
@@ -139,5 +140,6 @@ export class Session {
     this.setGhosts([], [], []);
     this.pieceChanged.emit(undefined);
     this.selectionChanged.emit(undefined);
+    this.opened.emit(undefined);
   }
 }

@@ -2,11 +2,10 @@
 
 import { clamp } from "./music.js";
 import { busy, element, later, make, told } from "./page.js";
-import { firstFrom, sounding, toWire } from "./piece.js";
+import { apply, firstFrom, sounding, toWire } from "./piece.js";
 import { engraved } from "./server.js";
 import { session, touch, transport } from "./studio.js";
 /** @import { Note } from "./music.js" */
-/** @import { Piece } from "./piece.js" */
 /** @import { Engraved } from "./server.js" */
 
 /**
@@ -34,11 +33,17 @@ let passages = [];
 let lines = [];
 /** Bars of a passage. */
 let length = Infinity;
-/** Counts the changes of the piece, so that what is out of date can be told. */
+/** What is written: the piece, with the take that is shown. */
+let { piece } = session;
+/** Counts its changes, so that what is out of date can be told. */
 let edition = 0;
+/** The take that is shown, by the numbers of its notes. */
+let take = "";
 /** What could not be engraved. */
 let failed = "";
 let engraving = false;
+/** Whether the sheet is to be turned to the playhead once that is engraved. */
+let awaited = false;
 /** @type {Record<string, Element[]>} by class */
 const marked = {};
 
@@ -71,10 +76,10 @@ async function engrave() {
   let asked = look();
   try {
     for (let tick = wanted(); tick !== null; tick = wanted()) {
-      const { piece } = session;
+      const sent = piece;
       asked = look();
-      const got = await busy("Engraving …", engraved({ piece: toWire(piece), tick, width: width(), scale }));
-      if (piece === session.piece) show(got, piece, asked); // else it is out of date
+      const got = await busy("Engraving …", engraved({ piece: toWire(sent), tick, width: width(), scale }));
+      if (sent === piece) show(got, asked); // else it is out of date
     }
   } catch (error) {
     failed = asked;
@@ -87,7 +92,7 @@ async function engrave() {
 /** The tick from which on something is to be engraved first. @returns {number | null} */
 function wanted() {
   if (!on || failed === look()) return null;
-  if (!session.piece.notes.length) {
+  if (!piece.notes.length) {
     clear("Nothing is written yet.");
     return null;
   }
@@ -106,8 +111,8 @@ function clear(text) {
   place.replaceChildren(make("p", { class: "muted" }, text));
 }
 
-/** Shows a passage. @param {Engraved} got @param {Piece} piece @param {string} asked how it is to look */
-function show(got, piece, asked) {
+/** Shows a passage. @param {Engraved} got @param {string} asked how it is to look */
+function show(got, asked) {
   const begins = !passages.length;
   if (begins) place.replaceChildren(line);
   ({ lines, length } = got);
@@ -123,10 +128,11 @@ function show(got, piece, asked) {
   }
   const passage = passages[got.first / length];
   passage.look = asked;
-  passage.heads = headsOf(svg, piece);
+  passage.heads = Map.groupBy(svg.querySelectorAll("g.note"), (head) => noteOf(head)?.id ?? 0);
   passage.box.style.minHeight = "";
   passage.box.replaceChildren(svg);
   mark("selected", session.selected);
+  mark("take", session.ghosts.map((n) => n.id));
   if (begins) turn();
   else showPlayhead(false);
 }
@@ -154,17 +160,13 @@ function drawing(text) {
  * @param {Element} head */
 const named = (head) => head.id.slice(1).split("-").map(Number);
 
-/** The note of the piece that a head writes. @param {readonly Note[]} notes @param {Element} head */
-function noteOf(notes, head) {
+/** The note that a head writes. @param {Element} head */
+function noteOf(head) {
+  const { notes } = piece;
   const [pitch, onset] = named(head);
   const far = (/** @type {Note} */ n) => Math.abs(n.start - onset);
   const near = notes.slice(firstFrom(notes, onset - AWAY), firstFrom(notes, onset + AWAY));
   return near.filter((n) => n.pitch === pitch).sort((a, b) => far(a) - far(b))[0];
-}
-
-/** @param {Element} svg @param {Piece} piece */
-function headsOf(svg, { notes }) {
-  return Map.groupBy(svg.querySelectorAll("g.note"), (head) => noteOf(notes, head)?.id ?? 0);
 }
 
 /** Marks the heads of notes, and no others. @param {string} name @param {Iterable<number>} ids */
@@ -178,10 +180,11 @@ function mark(name, ids) {
 function showPlayhead(follow = true) {
   if (!on) return;
   const tick = session.playhead;
-  mark("sounding", transport.playing ? sounding(session.piece, tick, tick + 1).map((n) => n.id) : []);
+  mark("sounding", transport.playing ? sounding(piece, tick, tick + 1).map((n) => n.id) : []);
   const spot = spotOf(tick);
   line.hidden = !spot;
   if (!spot) {
+    awaited ||= follow;
     if (follow) passages[Math.floor(barOf(tick) / length)]?.box.scrollIntoView();
     return;
   }
@@ -189,7 +192,8 @@ function showPlayhead(follow = true) {
   line.style.top = `${spot.top}px`;
   line.style.height = `${spot.height}px`;
   const { scrollTop, clientHeight } = place;
-  if (follow && (spot.top < scrollTop || spot.top + spot.height > scrollTop + clientHeight)) place.scrollTop = spot.top - 40;
+  if ((follow || awaited) && (spot.top < scrollTop || spot.top + spot.height > scrollTop + clientHeight)) place.scrollTop = spot.top - 40;
+  awaited = false;
 }
 
 /** @param {number} tick @returns {number} the index of its bar */
@@ -220,17 +224,27 @@ function spotOf(tick) {
 
 place.onclick = (event) => {
   const head = event.target instanceof Element ? event.target.closest("g.note") : null;
-  const n = head && noteOf(session.piece.notes, head);
-  if (!n) return session.select([]);
-  touch(n.pitch, n.velocity);
+  const n = head && noteOf(head);
+  if (n) touch(n.pitch, n.velocity);
+  if (!n || session.ghosts.includes(n)) return session.select([]);
   session.select(event.shiftKey || event.ctrlKey || event.metaKey ? [...session.selected, n.id] : [n.id]);
 };
 const soon = later(engrave, PAUSE);
 place.onscroll = soon;
 new ResizeObserver(soon).observe(place);
-session.pieceChanged.on(() => {
+function changed() {
+  const { ghosts, pedal, replaced } = session;
+  const removed = session.piece.notes.filter((n) => replaced.has(n.id));
+  piece = ghosts.length ? { ...apply(session.piece, { removed, added: ghosts }), pedal } : session.piece;
   edition++;
+  if (!passages.length) clear(""); // what it says was said of another piece
   soon();
+}
+session.pieceChanged.on(changed);
+session.ghostsChanged.on(() => {
+  const now = session.ghosts.map((n) => n.id).join();
+  if (now !== take) changed(); // not where another take comes
+  take = now;
 });
 session.selectionChanged.on(() => {
   mark("selected", session.selected);

@@ -93,14 +93,8 @@ export class Takes {
     const anew = session.piece.notes.filter(
       (n) => wish.operation === "redo" && this.begin <= n.start && n.start < (wish.end ?? Infinity) && low <= n.pitch && n.pitch <= high,
     );
-    this.takes = Array.from({ length: wish.takes }, () => ({
-      notes: new Map(),
-      removed: new Set(anew.map(placeOf)),
-      pedal: [],
-      done: false,
-      style: null,
-      remarks: [],
-    }));
+    const removed = new Set(anew.map(placeOf));
+    this.takes = Array.from({ length: wish.takes }, () => ({ notes: new Map(), removed, pedal: [], done: false, style: null, remarks: [] }));
     this.chosen = 0;
     this.#job = new Job(
       { ...wish, piece: toWire(this.session.piece) },
@@ -142,7 +136,12 @@ export class Takes {
       if (i !== chosen && take.done) session.commit(label(i), change(take), { take: true, stay: true });
     });
     const take = takes[chosen];
-    if (take?.notes.size) session.commit(label(chosen), change(take), { take: true });
+    if (take?.notes.size) {
+      const anew = !this.#goesOn && this.#replaced(take).some((n) => session.selected.has(n.id));
+      session.commit(label(chosen), change(take), { take: true });
+      // What was selected and written anew can be so again.
+      if (anew) session.select([...session.selected, ...[...take.notes.values()].map((n) => n.id)]);
+    }
     this.changed.emit(undefined);
   }
 

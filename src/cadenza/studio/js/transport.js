@@ -138,7 +138,7 @@ export class Transport {
     }
     this.#tell(now);
     session.setPlayhead(Math.max(0, this.position()));
-    const rest = session.piece.metres.length ? barAt(session.piece.metres, this.position()).beat : 480;
+    const rest = barAt(session.piece.metres, this.position()).beat;
     if (!loop && !this.endless && this.position() > session.end + rest) this.stop();
   }
 

@@ -61,7 +61,7 @@ export class Viewport {
   /** @param {number} factor @param {number} x that stays where it is */
   zoomTime(factor, x) {
     const tick = this.tick(x);
-    this.scale = clamp(this.scale * factor, 0.004, 1.5);
+    this.scale = clamp(this.scale * factor, 0.001, 1.5);
     this.#move(tick - x / this.scale, this.top);
   }
 
@@ -91,7 +91,7 @@ export class Viewport {
   /** Shows a stretch and its keys as a whole. @param {number} from @param {number} until
    * @param {number} low @param {number} high */
   fit(from, until, low, high) {
-    this.scale = clamp((this.width - 40) / Math.max(until - from, 480), 0.004, 0.3);
+    this.scale = clamp((this.width - 40) / Math.max(until - from, 480), 0.001, 0.3);
     this.row = clamp(this.height / (high - low + 5), 7, 16);
     this.#move(from - 12 / this.scale, (HIGHEST - (low + high) / 2 + 0.5) * this.row - this.height / 2);
   }
@@ -101,6 +101,15 @@ export class Viewport {
     if (from >= this.left && until <= this.right) return;
     this.scale = Math.min(this.scale, (this.width - 40) / (until - from));
     this.#move(from - 12 / this.scale, this.top);
+  }
+
+  /** Sees to it that keys are in sight too, in smaller rows where it has to be. @param {number} low @param {number} high */
+  showKeys(low, high) {
+    const [bottom, top] = [this.pitch(this.height - 1), this.pitch(0)];
+    if (low >= bottom && high <= top) return;
+    const [lowest, highest] = [Math.min(low, bottom), Math.max(high, top)];
+    this.row = clamp(this.height / (highest - lowest + 1), 6, this.row);
+    this.#move(this.left, (HIGHEST - highest) * this.row);
   }
 
   /** @param {number} left @param {number} top */

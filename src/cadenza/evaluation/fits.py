@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from cadenza import measures
 from cadenza.compose import likeliest_style
-from cadenza.evaluate import interval
+from cadenza.likelihood import interval
 from cadenza.players import Model
 from cadenza.representation.base import Representation
 from cadenza.representation.events import Events
