@@ -84,6 +84,7 @@ TORCH_MODULES = {
     "models.note_lstm",
     "models.rnn_nade",
     "models.roll_lstm",
+    "models.recall",
     "models.rolls",
     "models.seq2seq_gru",
     "models.seq2seq_tokens",

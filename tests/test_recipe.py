@@ -51,7 +51,7 @@ def test_changes_go_before_the_file(path: Path) -> None:
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
-        ("training.stps", "9", r"training\.stps: no such key; there are init, reset, steps"),
+        ("training.stps", "9", r"training\.stps: no such key; there are init, reset, only"),
         ("training.steps", "many", r"training\.steps: 'many' should be a whole number, as in 6000"),
         ("training.optimiser", "sgd", r"training\.optimiser: 'sgd' should be one of muon, adamw"),
         ("model.name", "gpt", "unknown model 'gpt'; known are composer"),

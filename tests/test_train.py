@@ -13,7 +13,7 @@ from safetensors.numpy import load_file
 
 from cadenza.architecture import ComposerConfig, MarkovConfig
 from cadenza.augmentation import Augmentation
-from cadenza.checkpoint import load_checkpoint, load_tensors
+from cadenza.checkpoint import load_checkpoint, load_tensors, save_checkpoint
 from cadenza.compose import Wish, generate, load_model
 from cadenza.errors import CadenzaError
 from cadenza.midi import read_midi, write_midi
@@ -235,3 +235,33 @@ def test_there_must_be_something_to_rehearse(recipe: Recipe, tmp_path: Path) -> 
             ),
             tmp_path / "run",
         )
+
+
+def test_only_a_part_may_be_trained(recipe: Recipe, tmp_path: Path) -> None:
+    train(recipe, tmp_path / "first")
+    first = tmp_path / "first" / "last"
+    part = replace(recipe.training, init=str(first), only="recall.")
+    train(replace(recipe, training=part), tmp_path / "second")
+    before, after = (
+        load_tensors(folder, load_checkpoint(folder)) for folder in (first, tmp_path / "second" / "last")
+    )
+    changed = {name for name, tensor in after.items() if not np.array_equal(tensor, before[name])}
+    assert changed
+    assert all(name.startswith("recall.") for name in changed)
+
+
+def test_a_part_that_is_not_there_cannot_be_trained(recipe: Recipe, tmp_path: Path) -> None:
+    training = replace(recipe.training, only="recal.")
+    with pytest.raises(CadenzaError, match=r"training\.only: no parameter's name begins with 'recal\.'"):
+        train(replace(recipe, training=training), tmp_path / "run")
+
+
+def test_what_is_reset_may_be_newer_than_the_checkpoint(recipe: Recipe, tmp_path: Path) -> None:
+    train(recipe, tmp_path / "first")
+    old = tmp_path / "first" / "last"
+    checkpoint = load_checkpoint(old)
+    tensors = {n: t for n, t in load_tensors(old, checkpoint).items() if not n.startswith("recall.")}
+    save_checkpoint(tmp_path / "old", checkpoint, {"weights": tensors})
+    training = replace(recipe.training, init=str(tmp_path / "old"), reset="recall.")
+    run = Run(replace(recipe, training=training), tmp_path / "second")
+    assert np.array_equal(run.model.state_dict()["embedding.start"].numpy(), tensors["embedding.start"])
