@@ -23,6 +23,7 @@ from hypothesis import settings
 from playwright.sync_api import Browser, expect, sync_playwright
 
 from cadenza import audio
+from cadenza.engine import recall
 from cadenza.midi import write_midi
 from cadenza.score import Score
 
@@ -59,6 +60,13 @@ def midi_folder(tmp_path: Path) -> MakeFolder:
         return folder
 
     return make
+
+
+@pytest.fixture
+def all_recalled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No note is too unlikely to be copied, so that what is drawn has exactly the likelihood that is told."""
+    monkeypatch.setattr(recall, "MOST", 1_000_000)
+    monkeypatch.setattr(recall, "LEAST", 0.0)
 
 
 @dataclass

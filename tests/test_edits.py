@@ -203,6 +203,7 @@ CHORDS = ChordTrack(np.array([0, 96, 200, 300]), np.array([2, 17, 1, 45]))
 ASKED = (3, 5, 2, 20)
 
 
+@pytest.mark.usefixtures("all_recalled")
 @torch.no_grad()
 @pytest.mark.parametrize("voices", [False, True])
 @pytest.mark.parametrize("is_asked", [False, True])

@@ -162,6 +162,7 @@ def engine_of(model: Composer) -> NumpyComposer:
     return NumpyComposer(model.config, {name: t.numpy() for name, t in model.state_dict().items()})
 
 
+@pytest.mark.usefixtures("all_recalled")
 @torch.no_grad()
 @pytest.mark.parametrize("grid", ["metrical", "free"])
 def test_engine_and_torch_agree(grid: events.Grid) -> None:
@@ -241,6 +242,7 @@ def test_notes_beyond_the_context_are_forgotten() -> None:
     assert np.isfinite(long.known).all()
 
 
+@pytest.mark.usefixtures("all_recalled")
 @torch.no_grad()
 def test_steps_beyond_the_context_agree_with_the_batched_pass() -> None:
     """Note by note the caches are filled and moved again and again."""

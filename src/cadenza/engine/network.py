@@ -496,10 +496,12 @@ class NumpyComposer(JointModel[ComposerState, JointState]):
         arrays: dict[str, NDArray[Any]] = {name: getattr(joint, name) for name in ("known", *COUNTED)}
         for i, cache in enumerate(joint.caches):
             arrays |= {f"{name}.{i}": array for name, array in cache.arrays().items()}
-        seen = [memory.seen() for memory in joint.memories]
-        arrays["recall.keys"] = np.stack([keys for keys, _ in seen])
-        arrays["recall.rows"] = np.stack([rows for _, rows in seen])
-        arrays["recall.recent"] = np.stack([memory.recent for memory in joint.memories])
+        # All takes have as many notes, for each step adds one to each.
+        some = joint.memories or [Memory(0)]
+        seen, takes = [memory.seen() for memory in some], slice(len(joint.memories))
+        arrays["recall.keys"] = np.stack([keys for keys, _ in seen])[takes]
+        arrays["recall.rows"] = np.stack([rows for _, rows in seen])[takes]
+        arrays["recall.recent"] = np.stack([memory.recent for memory in some])[takes]
         return arrays
 
     def joint_of(

@@ -6,6 +6,7 @@ is meant. Chances are in double precision: along the fields of a row that is cop
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
@@ -20,8 +21,13 @@ Array = NDArray[np.float32]
 Rows = NDArray[np.integer]
 Chances = NDArray[np.float64]
 
-LEAST: Final = 1e-30
-"""A chance that is not there, so that it has a logarithm."""
+MOST: Final = 64
+"""Notes that may be copied in place of one that is drawn: those that match best,"""
+LEAST: Final = 1e-3
+"""and of these those that have so much of the chances. All the others together have a hundredth of them, in
+music that is read (`docs/log.md`), and are next to all the work."""
+TINY: Final = 1e-300
+"""A chance that is none, so that it can be divided by."""
 
 
 @dataclass
@@ -126,12 +132,19 @@ class Recall:
             memory.query = found[-1]
 
     def recalled(self, memory: Memory, known: Array) -> Recalled:
-        """What may be copied in place of the row that is drawn from what is known (width,)."""
+        """What may be copied in place of the row that is drawn from what is known (width,).
+
+        Of the notes those that count; what the others have of the chances falls to the network.
+        """
         keys, rows = memory.seen()
         own = float(known @ self._own) + self._own_bias
-        peak = max(own, self._highest)
-        chances: Chances = np.exp(self._sharpness * (keys @ memory.query).astype(np.float64) - peak)
-        return Recalled(rows, chances, float(np.exp(own - peak)), self._strays(known))
+        matches: Array = keys @ memory.query
+        chosen = np.arange(len(matches))
+        if len(matches) > MOST:
+            chosen = np.argpartition(matches, -MOST)[-MOST:]
+        chances: Chances = np.exp(self._sharpness * matches[chosen].astype(np.float64) - own)
+        counts = chances > LEAST * (1 + chances.sum())
+        return Recalled(rows[chosen[counts]].tolist(), chances[counts].tolist(), self._strays(known).tolist())
 
     def _strays(self, known: Array) -> Chances:
         """How likely each field of a copy is drawn as the network says, from what is known (..., width)."""
@@ -180,44 +193,59 @@ class Recall:
 
 
 class Recalled:
-    """The rows that may be copied while one row is drawn, and how likely each is to be the one."""
+    """The rows that may be copied while one row is drawn, and how likely each is to be the one.
 
-    def __init__(self, rows: NDArray[np.int64], chances: Chances, own: float, stray: Chances) -> None:
-        self._rows, self._chances, self._own, self._stray = rows, chances, own, stray
-        self._network: Chances = np.empty(0)
-        self._possible: NDArray[np.bool_] | None = None
+    Numbers of Python's own: the rows are few, and its sums are then quicker than arrays. Of the chances only
+    the ratios count, also to that of the network's row.
+    """
+
+    def __init__(self, rows: list[list[int]], chances: list[float], stray: list[float]) -> None:
+        self._rows, self._chances, self._stray = rows, chances, stray
+        self._own = 1.0
+        self._logits: Array = np.empty(0, np.float32)
+        self._total = self._highest = 0.0
 
     def offer(self, i: int, logits: Array) -> Array:
         """Logits of a field in the mixture, from the network's; what these exclude stays excluded."""
-        chances: Chances = np.exp((logits - logits.max()).astype(np.float64))
-        self._network = network = chances / chances.sum()
-        theirs, copied, stray = self._rows[:, i], self._chances, float(self._stray[i])
-        kept = stray * copied.sum()
-        self._possible = None
-        if i < 2 and np.isneginf(logits).any():
-            self._possible = ~np.isneginf(logits)[theirs]
-            copied = np.where(self._possible, copied, 0.0)
-            kept = self._chances.sum() - (1 - stray) * copied.sum()
-        mixed: Chances = (self._own + kept) * network
-        mixed += (1 - stray) * np.bincount(theirs, copied, len(network))
-        mixed /= self._own + self._chances.sum()
-        found: Array = np.log(np.maximum(mixed, LEAST)).astype(np.float32)
-        found[np.isneginf(logits)] = -np.inf
-        return found
+        if not self._rows:
+            return logits
+        # A constant in the exponent changes nothing, for only what is copied is made likelier.
+        self._logits, self._highest = logits, float(logits.max())
+        self._total = float(np.exp(logits - self._highest).sum())
+        copied: dict[int, float] = {}
+        kept, faith = self._own, 1 - self._stray[i]
+        for row, chance in zip(self._rows, self._chances, strict=True):
+            symbol = row[i]
+            if logits[symbol] == -np.inf:
+                kept += chance
+            else:
+                kept += chance * (1 - faith)
+                copied[symbol] = copied.get(symbol, 0.0) + chance * faith
+        mixed = logits.copy()
+        for symbol, chance in copied.items():
+            mixed[symbol] += math.log1p(chance / max(kept * self._network(symbol), TINY))
+        return mixed
 
     def drew(self, i: int, symbol: int) -> None:
         """Tells which symbol of the field that was offered last was drawn."""
-        network, stray = float(self._network[symbol]), float(self._stray[i])
-        likely: Chances = np.where(self._rows[:, i] == symbol, 1 - stray + stray * network, stray * network)
-        if self._possible is not None:
-            likely = np.where(self._possible, likely, network)
-        self._chances = self._chances * likely
+        if not self._rows:
+            return
+        network, stray = self._network(symbol), self._stray[i]
         self._own *= network
-        total = float(self._own + self._chances.sum())
-        if not total:  # it was excluded, and chosen all the same: nothing is being copied
+        for k, row in enumerate(self._rows):
+            if self._logits[row[i]] == -np.inf:
+                self._chances[k] *= network
+            else:
+                self._chances[k] *= stray * network + (1 - stray) * (row[i] == symbol)
+        total = self._own + sum(self._chances)
+        if not total:  # what was drawn had been excluded: nothing is being copied
             self._own = total = 1.0
-        self._chances /= total
         self._own /= total
+        self._chances = [chance / total for chance in self._chances]
+
+    def _network(self, symbol: int) -> float:
+        """The chance of a symbol by the network alone."""
+        return math.exp(float(self._logits[symbol]) - self._highest) / self._total
 
 
 class RecalledTogether:
