@@ -64,9 +64,10 @@ def midi_folder(tmp_path: Path) -> MakeFolder:
 
 @pytest.fixture
 def all_recalled(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No note is too unlikely to be copied, so that what is drawn has exactly the likelihood that is told."""
+    """Every note may be copied, as was learnt: what is drawn has exactly the likelihood that is told."""
     monkeypatch.setattr(recall, "MOST", 1_000_000)
     monkeypatch.setattr(recall, "LEAST", 0.0)
+    monkeypatch.setattr(recall, "SHARPER", 1.0)
 
 
 @dataclass

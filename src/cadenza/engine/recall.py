@@ -24,8 +24,10 @@ Chances = NDArray[np.float64]
 MOST: Final = 64
 """Notes that may be copied in place of one that is drawn: those that match best,"""
 LEAST: Final = 1e-3
-"""and of these those that have so much of the chances. All the others together have a hundredth of them, in
-music that is read (`docs/log.md`), and are next to all the work."""
+"""and of these those that have so much of the chances. The others are noise, and next to all the work."""
+SHARPER: Final = 2.0
+"""How many times as fast as it was learnt a chance falls with the match, where notes are drawn: copies of
+what half matches are mostly noise, and the more of them, the less of a piece comes back (`docs/log.md`)."""
 TINY: Final = 1e-300
 """A chance that is none, so that it can be divided by."""
 
@@ -142,7 +144,8 @@ class Recall:
         chosen = np.arange(len(matches))
         if len(matches) > MOST:
             chosen = np.argpartition(matches, -MOST)[-MOST:]
-        chances: Chances = np.exp(self._sharpness * matches[chosen].astype(np.float64) - own)
+        nearness = 1 + SHARPER * (matches[chosen].astype(np.float64) - 1)
+        chances: Chances = np.exp(self._sharpness * nearness - own)
         counts = chances > LEAST * (1 + chances.sum())
         return Recalled(rows[chosen[counts]].tolist(), chances[counts].tolist(), self._strays(known).tolist())
 

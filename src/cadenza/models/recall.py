@@ -35,12 +35,12 @@ class Recall(nn.Module):
             for _ in range(RECALL_NOTES)
             for field in FIELDS[:RECALL_FIELDS]
         )
-        self.sharpness = nn.Parameter(torch.full((1,), 14.0))
+        self.sharpness = nn.Parameter(torch.full((1,), 6.0))
         self.own = nn.Linear(width, 1)
         self.stray = nn.Linear(width, len(FIELDS))
         nn.init.zeros_(self.own.weight)
         nn.init.zeros_(self.stray.weight)
-        nn.init.constant_(self.own.bias, 12.0)
+        nn.init.constant_(self.own.bias, 6.0)
         nn.init.constant_(self.stray.bias, -1.0)
 
     def forward(self, known: Tensor, own: Tensor, batch: EventBatch) -> Tensor:
