@@ -66,7 +66,7 @@ def midi_folder(tmp_path: Path) -> MakeFolder:
 def all_recalled(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every note may be copied, as was learnt: what is drawn has exactly the likelihood that is told."""
     monkeypatch.setattr(recall, "MOST", 1_000_000)
-    monkeypatch.setattr(recall, "LEAST", 0.0)
+    monkeypatch.setattr(recall, "LEAST", 1e-300)
     monkeypatch.setattr(recall, "SHARPER", 1.0)
 
 

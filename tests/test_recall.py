@@ -166,8 +166,8 @@ def test_read_note_by_note_or_at_once() -> None:
     recall, rng = Recall(weights()), np.random.default_rng(3)
     rows = np.column_stack([rng.integers(field.size - 1, size=300) for field in FIELDS])
     whole, single = memory_of(recall, rows, reach=50), Memory(50)
-    for row in rows:
-        recall.read(single, row[None], drawn=True)
+    for row in rows.tolist():
+        recall.follow(single, row)
     for a, b in zip(whole.seen(), single.seen(), strict=True):
         assert np.array_equal(a, b)
     assert len(single.seen()[1]) == 50

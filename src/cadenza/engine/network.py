@@ -445,7 +445,7 @@ class NumpyComposer(JointModel[ComposerState, JointState]):
         """Makes a drawn row the last of the notes so far."""
         state.onset += SHIFT.values[row[0]]
         state.pitch, state.pedal = row[1], row[4]
-        self._recall.read(state.memory, np.array([row]), drawn=True)
+        self._recall.follow(state.memory, row)
         symbols = np.array([*row, place[0], place[1] // BAR_UNIT, state.style])
         x = self._embedding.take(symbols + self._offsets, axis=0).sum(0)
         if state.setting is not FREE:
@@ -501,7 +501,8 @@ class NumpyComposer(JointModel[ComposerState, JointState]):
         seen, takes = [memory.seen() for memory in some], slice(len(joint.memories))
         arrays["recall.keys"] = np.stack([keys for keys, _ in seen])[takes]
         arrays["recall.rows"] = np.stack([rows for _, rows in seen])[takes]
-        arrays["recall.recent"] = np.stack([memory.recent for memory in some])[takes]
+        recent = np.array([memory.recent for memory in some], np.int64)
+        arrays["recall.recent"] = recent.reshape(len(some), -1, len(FIELDS))[takes]
         return arrays
 
     def joint_of(
@@ -608,8 +609,8 @@ class NumpyComposer(JointModel[ComposerState, JointState]):
         """Makes drawn rows the last of the takes."""
         joint.onsets = joint.onsets + STEPS_OF_SHIFTS[rows[:, 0]]
         joint.pitches, joint.pedals = rows[:, 1], rows[:, 4]
-        for memory, row in zip(joint.memories, rows, strict=True):
-            self._recall.read(memory, row[None], drawn=True)
+        for memory, row in zip(joint.memories, rows.tolist(), strict=True):
+            self._recall.follow(memory, row)
         x = self._embed(rows, places, joint.shared.style)
         if joint.shared.setting is not FREE:
             x += [self._asked_at(joint.shared, onset) for onset in joint.onsets.tolist()]

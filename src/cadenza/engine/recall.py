@@ -37,14 +37,14 @@ class Memory:
     """The notes that a piece has so far, each with what came before it.
 
     keys: (capacity, 64), rows: (capacity, 5), filled up to `filled`; the last `reach` of them are recalled.
-    recent: (up to 4, 5), the last drawn rows, and query: (64,), these as one vector.
+    recent: up to four, the last drawn rows, and query: (64,), these as one vector.
     """
 
     reach: int
     keys: Array = field(default_factory=lambda: np.empty((0, RECALL_WIDTH), np.float32))
     rows: NDArray[np.int64] = field(default_factory=lambda: np.empty((0, len(FIELDS)), np.int64))
     filled: int = 0
-    recent: NDArray[np.int64] = field(default_factory=lambda: np.empty((0, len(FIELDS)), np.int64))
+    recent: list[list[int]] = field(default_factory=list[list[int]])
     query: Array = field(default_factory=lambda: np.zeros(RECALL_WIDTH, np.float32))
 
     def add(self, keys: Array, rows: Rows) -> None:
@@ -105,7 +105,9 @@ class Recall:
             return np.ascontiguousarray(weights[f"recall.{name}"], dtype=np.float32)
 
         tables = [tensor(f"notes.{i}.weight") for i in range(RECALL_NOTES * RECALL_FIELDS)]
-        self._offsets = np.cumsum([0, *map(len, tables[:-1])]).reshape(RECALL_NOTES, RECALL_FIELDS)
+        self._offsets: NDArray[np.int64] = np.cumsum([0, *map(len, tables[:-1])]).reshape(
+            RECALL_NOTES, RECALL_FIELDS
+        )
         self._nothing = sum(map(len, tables))
         self.table = np.concatenate([*tables, np.zeros((1, RECALL_WIDTH), np.float32)])
         self._sharpness = float(weights["recall.sharpness"][0])
@@ -125,13 +127,25 @@ class Recall:
         """Takes rows that follow each other into a memory; those after a region are not gone on from."""
         if not len(rows):
             return
-        before = memory.recent if drawn else memory.recent[:0]
-        path = np.concatenate([before, rows])
+        before = memory.recent if drawn else []
+        path = np.concatenate([np.array(before, np.int64).reshape(-1, len(FIELDS)), rows])
         found = np.concatenate([np.zeros((1, RECALL_WIDTH), np.float32), self.vectors(path)])
         memory.add(found[len(before) : len(path)], rows)
         if drawn:
-            memory.recent = path[-RECALL_NOTES:].astype(np.int64)
+            memory.recent = path[-RECALL_NOTES:].tolist()
             memory.query = found[-1]
+
+    def follow(self, memory: Memory, row: list[int]) -> None:
+        """The same for one drawn row, in fewer calls."""
+        memory.add(memory.query[None], np.array([row]))
+        memory.recent = recent = [*memory.recent[1 - RECALL_NOTES :], row]
+        index = [
+            one[i] + offset
+            for one, offsets in zip(reversed(recent), self._offsets.tolist(), strict=False)
+            for i, offset in enumerate(offsets)
+        ]
+        total: Array = self.table.take(index, axis=0).sum(0)
+        memory.query = total / np.maximum(np.sqrt((total * total).sum()), np.float32(1e-6))
 
     def recalled(self, memory: Memory, known: Array) -> Recalled:
         """What may be copied in place of the row that is drawn from what is known (width,).
@@ -141,9 +155,13 @@ class Recall:
         keys, rows = memory.seen()
         own = float(known @ self._own) + self._own_bias
         matches: Array = keys @ memory.query
-        chosen = np.arange(len(matches))
-        if len(matches) > MOST:
-            chosen = np.argpartition(matches, -MOST)[-MOST:]
+        # A chance is exp(sharpness * nearness - own), and nearness 1 where all matches.
+        nearest = (own + math.log(LEAST)) / self._sharpness
+        chosen = np.flatnonzero(matches > 1 + (nearest - 1) / SHARPER)
+        if not len(chosen):
+            return Recalled([], [], [])
+        if len(chosen) > MOST:
+            chosen = chosen[np.argpartition(matches[chosen], -MOST)[-MOST:]]
         nearness = 1 + SHARPER * (matches[chosen].astype(np.float64) - 1)
         chances: Chances = np.exp(self._sharpness * nearness - own)
         counts = chances > LEAST * (1 + chances.sum())
