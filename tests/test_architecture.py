@@ -414,15 +414,15 @@ def test_drawings_of_folders_are_read() -> None:
     assert files_in_tree(drawn) == package
 
 
-def test_the_readme_names_every_source_file() -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    blocks = re.findall(r"^```\w*\n(.*?)^```", readme, flags=re.MULTILINE | re.DOTALL)
+def test_the_design_names_every_source_file() -> None:
+    design = (ROOT / "docs" / "design.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```\w*\n(.*?)^```", design, flags=re.MULTILINE | re.DOTALL)
     listed = set[str]().union(*(files_in_tree(block) for block in blocks if "cadenza/" in block))
     listed = {path for path in listed if path.startswith("src/cadenza/") and path.endswith(".py")}
     present = {path.relative_to(ROOT).as_posix() for path in FILES.values()}
     optional = {path for path in present if path.endswith("/__init__.py")}
-    assert sorted(present - listed - optional) == [], "files that the README's tree leaves out"
-    assert sorted(listed - present) == [], "files in the README's tree that are not there"
+    assert sorted(present - listed - optional) == [], "files that the tree in docs/design.md leaves out"
+    assert sorted(listed - present) == [], "files in that tree that are not there"
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "tests").rglob("*.py")), ids=lambda path: path.stem)
