@@ -153,7 +153,7 @@ def test_models_that_ship_are_listed(tmp_path: Path) -> None:
     listed = {row["name"]: row for row in json.loads(cadenza("models", "--json", folder=tmp_path).stdout)}
     composer = listed["composer"]
     assert (composer["name"], composer["paper"], composer["unit"]) == ("composer", "", "note")
-    assert 1_000_000 <= composer["parameters"] <= 1_800_000
+    assert 1_000_000 <= composer["parameters"] <= 2_000_000
     assert set(composer["nats_per_note"]) == set(composer["trained_on"])
     assert composer["trained_on"] == ["pop909", "classical", "chorales"]
 
