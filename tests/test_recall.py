@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from cadenza.architecture import RECALL_FIELDS, RECALL_NOTES, RECALL_WIDTH
 from cadenza.engine.recall import Memory, Recall, Targets
+from cadenza.errors import CadenzaError
 from cadenza.representation.events import END, FIELDS
 
 WIDTH = 6
@@ -193,3 +194,8 @@ def test_a_copy_of_a_memory_goes_on_by_itself() -> None:
     recall.read(other, PHRASE, drawn=True)
     assert len(memory.seen()[1]) == len(PHRASE)
     assert len(other.seen()[1]) == 2 * len(PHRASE)
+
+
+def test_a_better_match_must_count_for_more() -> None:
+    with pytest.raises(CadenzaError, match=r"recall\.sharpness is not above 0"):
+        Recall(weights(sharpness=0.0))

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cadenza.architecture import RECALL_FIELDS, RECALL_NOTES, RECALL_WIDTH
+from cadenza.errors import CadenzaError
 from cadenza.representation.events import END, FIELDS
 
 Array = NDArray[np.float32]
@@ -98,7 +99,10 @@ class Targets:
 
 
 class Recall:
-    """What is learnt: by what notes are matched, and how much a match counts."""
+    """What is learnt: by what notes are matched, and how much a match counts.
+
+    Raises CadenzaError where a better match would count for no more.
+    """
 
     def __init__(self, weights: Mapping[str, NDArray[Any]]) -> None:
         def tensor(name: str) -> Array:
@@ -111,7 +115,8 @@ class Recall:
         self._nothing = sum(map(len, tables))
         self.table = np.concatenate([*tables, np.zeros((1, RECALL_WIDTH), np.float32)])
         self._sharpness = float(weights["recall.sharpness"][0])
-        self._highest = abs(self._sharpness)  # of a match, for vectors are of unit length
+        if self._sharpness <= 0:
+            raise CadenzaError("the tensor recall.sharpness is not above 0")
         self._own, self._own_bias = tensor("own.weight")[0], float(weights["recall.own.bias"][0])
         self._stray, self._stray_bias = tensor("stray.weight").T.copy(), tensor("stray.bias")
 
@@ -191,7 +196,7 @@ class Recall:
         the rows that may be copied.
         """
         alone: Chances = (known @ self._own).astype(np.float64) + self._own_bias
-        peak = np.maximum(alone, self._highest)
+        peak = np.maximum(alone, self._sharpness)  # the most of a match, for vectors are of unit length
         chances: Chances = np.exp(self._sharpness * matches - peak[:, None])
         alone = np.exp(alone - peak)
         stray = self._strays(known)
