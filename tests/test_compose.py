@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
 from cadenza import compose
@@ -20,7 +21,7 @@ from cadenza.errors import CadenzaError
 from cadenza.midi import midi_bytes
 from cadenza.plans import Plan
 from cadenza.representation.edits import STOP
-from cadenza.representation.events import Frame
+from cadenza.representation.events import EventSequence, Frame, Grid
 from cadenza.score import Event, Score, Tempo, TimeSignature, Track, note_array
 from cadenza.sequence import FREE
 
@@ -406,6 +407,28 @@ def test_a_model_that_cannot_play(copied: Path) -> None:
     (copied / "model.json").write_text(json.dumps(about | {"model": "comp\noser"}))
     with pytest.raises(CadenzaError, match=r"this version knows no model 'comp\\noser'"):
         load_model(copied)
+
+
+@pytest.mark.parametrize(
+    ("grid", "onsets", "gap"),
+    [
+        ("metrical", None, 24 / 12),
+        ("metrical", np.arange(0, 1600, 96), 24 / 7.5),  # a note a bar: what is usual counts
+        ("metrical", np.concatenate([np.arange(0, 1536, 24), np.arange(1536, 1920, 2)]), 24 / (1.5 * 12)),
+        ("free", np.repeat(np.arange(0, 4000, 50), 8), 50 / (1.5 * 8)),
+    ],
+)
+def test_draws_lean_against_half_as_many_notes_again(
+    model: compose.Model, grid: Grid, onsets: NDArray[np.int_] | None, gap: float
+) -> None:
+    prompt = None
+    if onsets is not None:
+        rows, nowhere = np.zeros((len(onsets), 5), np.int16), np.zeros(len(onsets), np.int16)
+        prompt = EventSequence(rows, onsets.astype(np.int32), nowhere, nowhere, grid, complete=False)
+    score = Score(480, (), (Tempo.from_qpm(0, 100),), (TimeSignature(0, 4, 4),))
+    plan = Plan(0, 8 * 1920, 4 * 1920, 0, 0)
+    passage = passage_of(Wish(), model, Frame(score, grid, 0, 0), prompt, plan)
+    assert passage.aims.least_gap == pytest.approx(gap)
 
 
 def test_where_a_piece_ends_is_told(model: compose.Model) -> None:

@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from cadenza.compose import Form, Wish, generate, load_model
+from cadenza.compose import Form, Wish, continue_takes, generate, load_model
 from cadenza.engine.leaning import FEATURES, MOST, OCTAVE, PITCHED, SHIFTED, STRUCK, Aims, Leaning
 from cadenza.engine.sampler import Sampler, Sampling
 from cadenza.representation.events import END, PITCH, SHIFT, VELOCITY
@@ -55,6 +55,49 @@ def test_the_lean_is_that_of_the_nearest_distribution() -> None:
         low, high = (middle, high) if weights @ PITCH.table / weights.sum() < 52 else (low, middle)
     leans = [walk(Aims(pitch=52.0), 400 + 10 * seed, PITCHED, seed)[1].leans[PITCHED] for seed in range(24)]
     assert np.mean(leans) == pytest.approx(low, abs=0.1)
+
+
+def test_a_bound_is_kept_to_and_unfelt_where_the_music_keeps_to_it() -> None:
+    free, _ = walk(Aims(), 3000, SHIFTED)
+    mean = SHIFT.table[free].mean()
+    loose, leaning = walk(Aims(least_gap=mean / 4), 3000, SHIFTED)
+    assert np.array_equal(loose, free)
+    assert leaning.leans[SHIFTED] > 0  # some credit, which is not spent
+    dense = np.zeros(len(FEATURES[SHIFTED]), np.float32)
+    dense[np.flatnonzero(SHIFT.table > 3)] = -4.0  # a model that would strike far too many notes
+
+    def gaps(aims: Aims) -> np.ndarray:
+        leaning, sampler, steps = Leaning(aims), Sampler(Sampling(top_p=1.0), 0), []
+        for _ in range(2000):
+            logits = dense.copy()
+            logits[END] = -np.inf
+            leaning.weigh(SHIFTED, logits)
+            steps.append(SHIFT.values[sampler.draw(logits)])
+            leaning.take(NOTHING, steps[-1])
+        return np.array(steps)
+
+    wanted = 2 * gaps(Aims()).mean()
+    assert gaps(Aims(least_gap=wanted))[300:].mean() > 0.95 * wanted
+
+
+def test_a_chord_is_no_dense_passage() -> None:
+    leaning = Leaning(Aims(least_gap=4.0))
+    for _ in range(8):
+        leaning.take(NOTHING, 24)
+    for _ in range(7):  # an eighth note to the beat, all at once
+        leaning.take(NOTHING, 0)
+    logits = np.zeros(len(FEATURES[SHIFTED]), np.float32)
+    leaning.weigh(SHIFTED, logits)
+    assert not logits.any()
+
+
+def test_a_piece_does_not_grow_beyond_what_came_before() -> None:
+    """Seed 2 went on from this one with four times as many notes as before."""
+    model = load_model()
+    piece = generate(Wish(16, 1, style="pop"), model=model)
+    densest = max(np.bincount(piece.added["start"] // 1920))
+    takes = continue_takes(piece.score, Wish(4, 1, style="pop"), 4, model=model)
+    assert max(len(take.added) for take in takes) < 4 * 1.75 * densest
 
 
 def test_nothing_asked_changes_nothing() -> None:

@@ -152,7 +152,7 @@ def test_what_is_fixed_is_told_to_each_take_in_its_time(
 
 
 def test_takes_lean_each_by_its_own_notes(shipped: NumpyComposer) -> None:
-    passage = Passage(Span(0, 4 * 96), four_four, style="pop", aims=Aims(12.0, 48.0, 40.0))
+    passage = Passage(Span(0, 4 * 96), four_four, style="pop", aims=Aims(gap=12.0, pitch=48.0, velocity=40.0))
     options = Constraints(), Sampling()
     found = together(shipped, passage, *options)
     assert found == alone(shipped, passage, *options)

@@ -49,6 +49,15 @@ HANDS: Final = 2
 """Voices of a piece from nothing, where the voices of a piece are written one after the other."""
 
 
+GROWTH: Final = 1.5
+"""How much denser than what is known drawn notes may become,"""
+DENSE: Final = 8.0
+"""taking for known, in notes a beat, what hardly a piece of the corpora goes beyond for four bars,"""
+USUAL: Final = 5.0
+"""and after a prompt at least what is usual in them."""
+FOUR_BARS: Final = 16
+"""In beats."""
+
 TOLD_EVERY: Final = 4
 """Steps or tokens after which a listener is told of the notes that they make."""
 
@@ -187,7 +196,7 @@ def draft_around(
     setting = asking(around.setting, wish.asked, around.frame, plan)
     stops = STOP in around.setting.known.kinds
     span = Span(first, stop, longest - first, may_end=_last_bar(places, first, stop) if stops else None)
-    aims = aims_of(wish.asked, around.frame)
+    aims = aims_of(wish.asked, around.frame, around.prompt)
     passage = Passage(span, places, around.prompt, setting, wish.style, side, single, aims)
     drawn = _overheard_notes(_stream(wish, model.sequence_model, passage), listen, around.frame, plan)
     seconds = time.perf_counter() - begun
@@ -255,13 +264,22 @@ def passage_of(wish: Wish, model: Model, frame: Frame, prompt: EventSequence | N
     if plan.ends and isinstance(model.sequence_model, EditModel):
         setting = replace(setting, known=stop_at(end, places(end)))
         span = replace(span, may_end=_last_bar(places, first, end))
-    return Passage(span, places, prompt, setting, wish.style, aims=aims_of(wish.asked, frame))
+    return Passage(span, places, prompt, setting, wish.style, aims=aims_of(wish.asked, frame, prompt))
 
 
-def aims_of(asked: Asked, frame: Frame) -> Aims:
-    """What is asked of the mean of all notes, on the grid of a frame."""
+def aims_of(asked: Asked, frame: Frame, prompt: EventSequence | None) -> Aims:
+    """What is asked of the mean of all notes, on the grid of a frame, and what it keeps to unasked.
+
+    So that no passage grows denser and denser there are at most half as many notes again as in the densest
+    four bars of the prompt, or, where next to nothing is known, of the corpora (`benchmarks/growth.py`).
+    """
     beat = STEPS_PER_QUARTER if frame.grid == "metrical" else STEPS_PER_SECOND / 2
-    return Aims(None if asked.density is None else beat / asked.density, asked.register, asked.dynamics)
+    densest = DENSE
+    if prompt is not None and len(prompt):
+        after = np.searchsorted(prompt.onsets, prompt.onsets + FOUR_BARS * beat)
+        densest = max(USUAL, int((after - np.arange(len(prompt))).max()) / FOUR_BARS)
+    gap = None if asked.density is None else beat / asked.density
+    return Aims(gap, beat / (GROWTH * densest), asked.register, asked.dynamics)
 
 
 def _last_bar(places: Places, first: int, stop: int) -> int:

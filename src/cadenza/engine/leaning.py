@@ -5,7 +5,8 @@ feature has some mean, the nearest to the model's own, by relative entropy, weig
 exponential of a multiple of its feature (Csiszár, "I-divergence geometry of probability distributions and
 minimization problems", 1975, section 3). That multiple, the *lean*, is not known beforehand; after each note
 it is moved by how far the note was from what is asked, which is stochastic ascent on the dual problem and
-never stops, so the lean follows the music. It knows no model.
+never stops, so the lean follows the music. Where a mean is only bounded, leaning to one side is enough, and
+none is needed as long as the music keeps to the bound by itself. It knows no model.
 """
 
 from __future__ import annotations
@@ -37,6 +38,9 @@ RATES: Final = {SHIFTED: 0.045, PITCHED: 0.05, STRUCK: 0.04}
 is less likely (the log has the figures)."""
 MOST: Final = {SHIFTED: 3.0, PITCHED: 5.0, STRUCK: 6.0}
 """No lean goes beyond this: there are densities and registers that a model has no music for."""
+CREDIT: Final = 0.5
+"""Where a mean is only bounded: how far the lean may be on the other side of 0, where it does nothing. So a
+chord, whose notes lie no step apart, is not yet too dense a passage."""
 MOST_OFF: Final = 3.0
 """No single note counts as being off by more than this: a rest is no mistake of the notes around it."""
 
@@ -47,6 +51,8 @@ class Aims:
 
     gap: float | None = None
     """Steps from each to the next."""
+    least_gap: float | None = None
+    """Steps from each to the next that there are at least; says nothing where `gap` is asked."""
     pitch: float | None = None
     """As MIDI has it."""
     velocity: float | None = None
@@ -54,7 +60,8 @@ class Aims:
     @property
     def fields(self) -> tuple[int, ...]:
         """Fields of a row of which something is asked."""
-        values = {SHIFTED: self.gap, PITCHED: self.pitch, STRUCK: self.velocity}
+        gap = self.least_gap if self.gap is None else self.gap
+        values = {SHIFTED: gap, PITCHED: self.pitch, STRUCK: self.velocity}
         return tuple(index for index, value in values.items() if value is not None)
 
 
@@ -73,7 +80,10 @@ class Leaning:
 
     def weigh(self, field_index: int, logits: NDArray[np.float32]) -> None:
         """Adds the lean of a field to its logits, in place."""
-        if lean := self.leans.get(field_index):
+        lean = self.leans.get(field_index, 0.0)
+        if self._is_bounded(field_index):
+            lean = min(lean, 0.0)
+        if lean:
             logits += np.float32(lean) * FEATURES[field_index]
 
     def take(self, row: tuple[int, ...], steps: int) -> None:
@@ -81,13 +91,17 @@ class Leaning:
         for index in self.leans:
             off = min(max(self._off(index, row, steps), -MOST_OFF), MOST_OFF)
             lean = self.leans[index] + RATES[index] * off
-            self.leans[index] = min(max(lean, -MOST[index]), MOST[index])
+            highest = CREDIT if self._is_bounded(index) else MOST[index]
+            self.leans[index] = min(max(lean, -MOST[index]), highest)
+
+    def _is_bounded(self, field_index: int) -> bool:
+        return field_index == SHIFTED and self.aims.gap is None
 
     def _off(self, field_index: int, row: tuple[int, ...], steps: int) -> float:
         """How far a row is from what is asked: above 0 where the lean should grow."""
         aims = self.aims
-        if field_index == SHIFTED and aims.gap is not None:
-            return steps / aims.gap - 1
+        if field_index == SHIFTED and (gap := aims.gap or aims.least_gap):
+            return steps / gap - 1
         if field_index == PITCHED and aims.pitch is not None:
             return (aims.pitch - PITCH.values[row[1]]) / OCTAVE
         return ((aims.velocity or 0) - VELOCITY.values[row[3]]) / TOUCH
