@@ -11,6 +11,8 @@ all masks included. The requests:
 - compose: 32 bars of 4/4 from nothing, by `compose.generate` and `compose.generate_takes`;
 - continue: 32 bars after 64 notes, by `compose.continue_` and `compose.continue_takes`; hearing the prompt
   and finding its style are counted, which the second does once;
+- suggest: 4 bars after a piece of 48, as a musician asks for them; the more is heard and the less is drawn,
+  the more is shared;
 - 200 notes: the engine alone, as long as all four takes go on, for takes are of different lengths.
 
 Before the first round both ways are checked to draw the same notes. What bounds the ratio: matrices times
@@ -32,6 +34,8 @@ import protocol
 
 SEEDS = (1, 2, 3, 4)
 BARS = 32
+SUGGESTED, PIECE = 4, 48
+"""Bars."""
 PROMPT = 64
 NOTES = 200
 FLOOR = 2.5
@@ -89,6 +93,8 @@ def requests() -> dict[str, tuple[Way, Way]]:
     wish = compose.Wish(bars=BARS, seed=SEEDS[0], style="pop")
     asked = replace(wish, style=None)
     whole = compose.generate(replace(wish, seed=99), model=model).score
+    piece = compose.generate(replace(wish, bars=PIECE, seed=99), model=model).score
+    suggested = replace(asked, bars=SUGGESTED)
     prompt = replace(whole, tracks=(Track.named("Prompt", whole.notes[:PROMPT]),))
     passage = Passage(Span(0, 1 << 40), lambda step: (step % 96, 96), style="pop")
     how: dict[str, Any] = {"constraints": compose.Constraints(), "sampling": compose.Sampling()}
@@ -115,6 +121,12 @@ def requests() -> dict[str, tuple[Way, Way]]:
                 [compose.continue_(prompt, replace(asked, seed=seed), model=model) for seed in SEEDS]
             ),
             lambda: notes(compose.continue_takes(prompt, asked, len(SEEDS), model=model)),
+        ),
+        "suggest": (
+            lambda: notes(
+                [compose.continue_(piece, replace(suggested, seed=seed), model=model) for seed in SEEDS]
+            ),
+            lambda: notes(compose.continue_takes(piece, suggested, len(SEEDS), model=model)),
         ),
         f"{NOTES} notes": (apart, together),
     }
