@@ -3,9 +3,8 @@
 It computes what `cadenza.models.composer` computes (a test compares them) on weights of the same names. A
 prompt goes through in one batched pass; after that each note costs one pass over the weights, which is what
 bounds the speed on a CPU; so does the number of NumPy calls, half a microsecond each in a small model and
-twice that in one whose weights sweep the caches. Where this file departs from the torch model's wording it is
-to save some: rotary pairs are complex numbers (the weights are reordered once), rotations and all that is
-embedded lie in tables, softmax needs no maximum, and one note goes a way of its own (see `arithmetic`).
+twice that in one whose weights sweep the caches. Where this file and `trunk` depart from the torch model's
+wording it is to save some.
 """
 
 from __future__ import annotations
@@ -18,23 +17,18 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from cadenza.architecture import BAR_UNIT, RECALL_WIDTH, ComposerConfig, style_index
+from cadenza.architecture import RECALL_WIDTH, ComposerConfig, style_index
 from cadenza.engine.arithmetic import (
     feed_forward_few,
     feed_forward_one,
     log_softmax,
     norm,
-    norm_few,
-    norm_one,
-    normalise_and_turn,
-    paired,
     side_by_side,
     squared_relu,
-    times_few,
-    turn_tables,
 )
 from cadenza.engine.cache import Array, Cache, JointCache
 from cadenza.engine.recall import Memory, Recall, Targets
+from cadenza.engine.trunk import PARTS, Block, Trunk, block_matrices, table
 from cadenza.representation.conditions import CONDITIONS, NO_CHORDS
 from cadenza.representation.edits import (
     AFTER,
@@ -42,7 +36,6 @@ from cadenza.representation.edits import (
     DRAWN,
     SEAMS,
     SOUNDS,
-    STOP,
     Elements,
     Fixed,
     Known,
@@ -52,9 +45,6 @@ from cadenza.representation.edits import (
 )
 from cadenza.representation.events import END, FIELDS, NO_POSITION, SHIFT, EventSequence
 from cadenza.sequence import FREE, Choose, ChooseTogether, JointModel, Places, Setting
-
-Steps = NDArray[np.integer] | int
-"""Of several notes (notes,), or of one."""
 
 RESOLVE: Final = 3.0
 """How many times as strongly as it was learnt the end of a piece is told to what is drawn: most pieces end in
@@ -128,14 +118,6 @@ def _places(sequence: EventSequence) -> NDArray[np.int64]:
 
 
 @dataclass(frozen=True)
-class _Block:
-    query_key_value: Array
-    out: Array
-    up: Array
-    down: Array
-
-
-@dataclass(frozen=True)
 class _Head:
     hidden: Array
     logits: Array
@@ -160,130 +142,29 @@ class NumpyComposer(JointModel[ComposerState, JointState]):
         self.config = config
         self.styles = config.styles
         self.look_ahead = config.look_ahead
-        self._turn_tables = turn_tables()
-
-        def table(name: str) -> Array:
-            return np.ascontiguousarray(weights[f"{name}.weight"], dtype=np.float32)
-
-        tables = [table(f"embedding.fields.{i}") for i in range(len(FIELDS))]
-        tables += [table(f"embedding.{name}") for name in ("position", "bar", "style", "kind")]
-        self._asked = [table(f"embedding.asked.{i}") for i in range(len(CONDITIONS))]
-        self._chord, self._next_chord = table("embedding.chord"), table("embedding.next_chord")
-        # Nearly all elements are drawn notes: what their kind adds is added to the style, and to the others
-        # what sets them apart.
-        tables[-2] = tables[-2] + tables[-1][DRAWN]
-        self._apart = tables.pop() - weights["embedding.kind.weight"][DRAWN].astype(np.float32)
-        self._embedding = np.concatenate(tables)
-        self._offsets = np.cumsum([0, *map(len, tables[:-1])])
-        self._start = weights["embedding.start"].astype(np.float32)
-        matrices: list[Array] = []
-        for i in range(config.layers):
-            block = [table(f"blocks.{i}.{part}") for part in ("query_key_value", "out", "up", "down")]
-            matrices += [paired(block[0], config.heads), *block[1:]]
+        matrices = block_matrices(config, weights)
         for i in range(len(FIELDS)):
-            matrices += [table(f"heads.heads.{i}.hidden"), table(f"heads.heads.{i}.logits")]
-        biases = [weights[f"heads.heads.{i}.logits.bias"].astype(np.float32) for i in range(len(FIELDS))]
+            matrices += [table(weights, f"heads.heads.{i}.{part}") for part in ("hidden", "logits")]
         matrices = side_by_side(matrices)
-        first = 4 * config.layers
-        self._blocks = [_Block(*matrices[i : i + 4]) for i in range(0, first, 4)]
+        first = len(PARTS) * config.layers
+        blocks = [Block(*matrices[i : i + len(PARTS)]) for i in range(0, first, len(PARTS))]
+        self._trunk = Trunk(config, weights, blocks)
+        self._asked = [table(weights, f"embedding.asked.{i}") for i in range(len(CONDITIONS))]
+        self._chord, self._next_chord = (table(weights, f"embedding.{n}") for n in ("chord", "next_chord"))
+        biases = [weights[f"heads.heads.{i}.logits.bias"].astype(np.float32) for i in range(len(FIELDS))]
         pairs = zip(matrices[first::2], matrices[first + 1 :: 2], biases, strict=True)
         self._heads = [_Head(hidden, logits, bias) for hidden, logits, bias in pairs]
-        self._chosen = [table(f"heads.chosen.{i}") for i in range(len(FIELDS) - 1)]
-        self._chosen_position = table("heads.position")
-        self._ahead, self._chosen_chord = table("heads.ahead"), table("heads.chord")
-        self._begins, self._sounds = table("heads.begins"), table("heads.sounds")
-        self._seam, self._seam_there = table("heads.seam"), table("heads.seam_there")
-        self._joins = table("heads.joins")
+        self._chosen = [table(weights, f"heads.chosen.{i}") for i in range(len(FIELDS) - 1)]
+        self._chosen_position = table(weights, "heads.position")
+        self._ahead, self._chosen_chord = table(weights, "heads.ahead"), table(weights, "heads.chord")
+        self._begins, self._sounds = table(weights, "heads.begins"), table(weights, "heads.sounds")
+        self._seam, self._seam_there = table(weights, "heads.seam"), table(weights, "heads.seam_there")
+        self._joins = table(weights, "heads.joins")
         self._recall = Recall(weights)
         # Where drawn notes are near the end of the piece, that is told more strongly than it was learnt.
         stronger = np.where(np.arange(SEAMS) < FIELDS[0].size, 1, RESOLVE).astype(np.float32)[:, None]
         self._seam_drawn: Array = stronger * self._seam
         self._seam_there_drawn: Array = stronger * self._seam_there
-
-    # --- The trunk ------------------------------------------------------------------------------------------
-
-    def _embed(self, rows: NDArray[np.integer], places: NDArray[np.integer], style: int) -> Array:
-        """Inputs of rows (notes, 5) at places (notes, 2)."""
-        symbols = np.empty((len(rows), len(self._offsets)), np.int64)
-        symbols[:, : len(FIELDS)] = rows
-        symbols[:, -3], symbols[:, -2], symbols[:, -1] = places[:, 0], places[:, 1] // BAR_UNIT, style
-        return self._embedding[symbols + self._offsets].sum(1)
-
-    def _embed_start(self, place: tuple[int, int], style: int) -> Array:
-        symbols = np.array([place[0], place[1] // BAR_UNIT, style])
-        return self._start + self._embedding[symbols + self._offsets[len(FIELDS) :]].sum(0)
-
-    def _embed_elements(
-        self,
-        rows: NDArray[np.integer],
-        places: NDArray[np.integer],
-        kinds: NDArray[np.integer],
-        style: int,
-    ) -> Array:
-        """Inputs of elements of any kind but the start."""
-        symbols = np.concatenate([rows, places[:, :1], places[:, 1:] // BAR_UNIT], axis=1)
-        parts = self._embedding[symbols + self._offsets[:-1]]
-        parts[kinds == STOP, : len(FIELDS)] = 0
-        return parts.sum(1) + self._embedding[style + self._offsets[-1]] + self._apart[kinds]
-
-    def _turns(self, onsets: Steps, index: Steps, pitches: Steps) -> NDArray[np.complex64]:
-        """What queries and keys are multiplied by: (notes, pairs), or (pairs,) for one note."""
-        at = zip(self._turn_tables, (onsets, index, pitches), strict=True)
-        return np.concatenate([table[where % len(table)] for table, where in at], axis=-1)
-
-    def _read(self, state: ComposerState, x: Array, turns: NDArray[np.complex64]) -> Array:
-        """Takes `x` (notes, width) through the blocks after what `state` holds; every note's output."""
-        notes = len(x)
-        for block, cache in zip(self._blocks, state.caches, strict=True):
-            qkv = (norm(x) @ block.query_key_value).reshape(notes, 3, self.config.heads, -1)
-            qkv = qkv.transpose(1, 2, 0, 3)
-            normalise_and_turn(qkv[:2], turns)
-            keys, values = cache.take(qkv[1], qkv[2])
-            # Queries and keys are normalised, so no score exceeds the root of their length: exp is safe.
-            weights = np.exp(qkv[0] @ keys)
-            seen: int = keys.shape[2]
-            age = np.arange(seen - notes, seen)[:, None] - np.arange(seen)
-            weights = np.where((age >= 0) & (age < cache.reach), weights, np.float32(0))
-            mixed = (weights @ values) / weights.sum(-1, keepdims=True)
-            x = x + mixed.transpose(1, 0, 2).reshape(notes, -1) @ block.out
-            x += squared_relu(norm(x) @ block.up) @ block.down
-        return norm(x)
-
-    def _read_one(self, state: ComposerState, x: Array, turns: NDArray[np.complex64]) -> Array:
-        """The same for one note, x (width,) and turns (pairs,), in fewer calls; x is overwritten."""
-        # A product of arrays of one shape takes a third of the time of a broadcast one.
-        every_turn = np.empty((2, self.config.heads, 1, len(turns)), np.complex64)
-        every_turn[:] = turns
-        for block, cache in zip(self._blocks, state.caches, strict=True):
-            qkv = norm_one(x).dot(block.query_key_value).reshape(3, self.config.heads, 1, -1)
-            normalise_and_turn(qkv[:2], every_turn)
-            keys, values = cache.take(qkv[1], qkv[2])
-            weights = qkv[0] @ keys
-            np.exp(weights, out=weights)
-            mixed = weights @ values
-            mixed /= weights.sum(-1, keepdims=True)
-            x += mixed.reshape(-1).dot(block.out)
-            x += feed_forward_one(x, block.up, block.down)
-        return norm_one(x)
-
-    def _read_few(self, state: JointState, x: Array, turns: NDArray[np.complex64]) -> Array:
-        """The same for one note of each take, x (takes, width) and turns (takes, pairs); x is overwritten."""
-        takes, heads = len(x), self.config.heads
-        every_turn = np.empty((takes, 2, heads, turns.shape[1]), np.complex64)
-        every_turn[:] = turns[:, None, None]
-        for block, cache in zip(self._blocks, state.caches, strict=True):
-            qkv = times_few(norm_few(x), block.query_key_value).reshape(takes, 3, heads, -1)
-            normalise_and_turn(qkv[:, :2], every_turn)
-            keys, values, seen = cache.take(qkv[:, 1], qkv[:, 2])
-            weights: Array = qkv[:, 0, :, None] @ keys
-            np.exp(weights, out=weights)
-            if seen is not None:
-                weights *= seen[:, None, None]
-            mixed: Array = np.matmul(weights, values, dtype=np.float32)
-            mixed /= np.add.reduce(weights, axis=-1, keepdims=True)
-            x += times_few(mixed.reshape(takes, -1), block.out)
-            x += feed_forward_few(x, block.up, block.down)
-        return norm_few(x)
 
     # --- SequenceModel --------------------------------------------------------------------------------------
 
@@ -305,7 +186,7 @@ class NumpyComposer(JointModel[ComposerState, JointState]):
             state.pitch, state.pedal = int(prompt.rows[-1, 1]), int(prompt.rows[-1, 4])
         x[-1] += self._asked_now(state)
         index = state.count + np.arange(len(x))
-        state.known = self._read(state, x, self._turns(onsets, index, pitches))[-1]
+        state.known = self._trunk.read(state.caches, x, self._trunk.turns(onsets, index, pitches))[-1]
         state.count += len(x)
         return state
 
@@ -332,8 +213,8 @@ class NumpyComposer(JointModel[ComposerState, JointState]):
         after = after.part(slice(self.config.context // 2), complete=False)
         places = np.stack([after.positions, after.bars], axis=1).astype(np.int64)
         rows = after.rows.astype(np.int64)
-        x = self._embed_elements(rows, places, np.full(len(rows), AFTER), state.style)
-        self._read(state, x, self._turns(after.onsets, np.arange(len(x)), rows[:, 1]))
+        x = self._trunk.embed_elements(rows, places, np.full(len(rows), AFTER), state.style)
+        self._trunk.read(state.caches, x, self._trunk.turns(after.onsets, np.arange(len(x)), rows[:, 1]))
         self._recall.read(state.memory, rows, drawn=False)
         state.count = len(x)
 
@@ -365,14 +246,14 @@ class NumpyComposer(JointModel[ComposerState, JointState]):
         Of its last notes only, and without the start, where a prompt is longer than the context.
         """
         place = state.places(0)
-        start = self._embed_start(place, state.style)[None]
+        start = self._trunk.embed_start(place, state.style)[None]
         if prompt is None or not len(prompt):
             return start, np.zeros(1, np.int64), np.zeros(1, np.int64)
         room = self.config.context - state.count
         keep = slice(max(0, len(prompt) - room), None)
         rows = prompt.rows[keep].astype(np.int64)
         where = np.stack([prompt.positions[keep], prompt.bars[keep]], axis=1).astype(np.int64)
-        x, onsets, pitches = self._embed(rows, where, state.style), prompt.onsets[keep], rows[:, 1]
+        x, onsets, pitches = self._trunk.embed(rows, where, state.style), prompt.onsets[keep], rows[:, 1]
         if len(prompt) >= room:
             return x, onsets.astype(np.int64), pitches
         return (
@@ -387,9 +268,11 @@ class NumpyComposer(JointModel[ComposerState, JointState]):
             return
         rows = known.rows.astype(np.int64)
         rows[:, 0] = distance(known.onsets - state.onset)
-        x = self._embed_elements(rows, known.places, known.kinds, state.style) + self._asked_now(state)
+        x = self._trunk.embed_elements(rows, known.places, known.kinds, state.style) + self._asked_now(state)
         index = np.full(len(x), state.count - 1)
-        state.known = self._read(state, x, self._turns(known.onsets, index, known.rows[:, 1]))[-1]
+        state.known = self._trunk.read(
+            state.caches, x, self._trunk.turns(known.onsets, index, known.rows[:, 1])
+        )[-1]
 
     def step(self, state: ComposerState, choose: Choose) -> tuple[int, ...]:
         """See `SequenceModel.step`."""
@@ -446,11 +329,12 @@ class NumpyComposer(JointModel[ComposerState, JointState]):
         state.onset += SHIFT.values[row[0]]
         state.pitch, state.pedal = row[1], row[4]
         self._recall.follow(state.memory, row)
-        symbols = np.array([*row, place[0], place[1] // BAR_UNIT, state.style])
-        x = self._embedding.take(symbols + self._offsets, axis=0).sum(0)
+        x = self._trunk.embed_one(row, place, state.style)
         if state.setting is not FREE:
             x += self._asked_now(state)
-        state.known = self._read_one(state, x, self._turns(state.onset, state.count, state.pitch))
+        state.known = self._trunk.read_one(
+            state.caches, x, self._trunk.turns(state.onset, state.count, state.pitch)
+        )
         state.count += 1
 
     # --- JointModel -----------------------------------------------------------------------------------------
@@ -485,8 +369,8 @@ class NumpyComposer(JointModel[ComposerState, JointState]):
     def fingerprint(self) -> str:
         """See `JointModel.fingerprint`."""
         digest = sha256(repr(self.config).encode())
-        digest.update(self._embedding.tobytes())
-        for block in self._blocks:
+        digest.update(self._trunk.embedding.tobytes())
+        for block in self._trunk.blocks:
             digest.update(block.query_key_value.tobytes())
         digest.update(self._recall.table.tobytes())
         return digest.hexdigest()
@@ -611,11 +495,11 @@ class NumpyComposer(JointModel[ComposerState, JointState]):
         joint.pitches, joint.pedals = rows[:, 1], rows[:, 4]
         for memory, row in zip(joint.memories, rows.tolist(), strict=True):
             self._recall.follow(memory, row)
-        x = self._embed(rows, places, joint.shared.style)
+        x = self._trunk.embed(rows, places, joint.shared.style)
         if joint.shared.setting is not FREE:
             x += [self._asked_at(joint.shared, onset) for onset in joint.onsets.tolist()]
-        turns = self._turns(joint.onsets, joint.counts, joint.pitches)
-        joint.known = self._read_few(joint, x, turns)
+        turns = self._trunk.turns(joint.onsets, joint.counts, joint.pitches)
+        joint.known = self._trunk.read_few(joint.caches, x, turns)
         joint.counts = joint.counts + 1
 
     # --- Likelihood -----------------------------------------------------------------------------------------
@@ -655,8 +539,12 @@ class NumpyComposer(JointModel[ComposerState, JointState]):
         for i in range(0, len(rows), CHUNK):
             part = slice(i, i + CHUNK)
             index = state.count + np.arange(len(rows[part]))
-            turns = self._turns(sequence.onsets[part], index, rows[part, 1])
-            known.append(self._read(state, self._embed(rows[part], places[part], state.style), turns))
+            turns = self._trunk.turns(sequence.onsets[part], index, rows[part, 1])
+            known.append(
+                self._trunk.read(
+                    state.caches, self._trunk.embed(rows[part], places[part], state.style), turns
+                )
+            )
             state.count += len(index)
         return np.concatenate(known)
 
@@ -667,15 +555,15 @@ class NumpyComposer(JointModel[ComposerState, JointState]):
         index, begin = index_of(elements.kinds), int(elements.is_start.argmax())
         for i in range(0, len(elements.kinds), CHUNK):
             part = slice(i, i + CHUNK)
-            x = self._embed_elements(
+            x = self._trunk.embed_elements(
                 elements.rows[part], elements.places[part], elements.kinds[part], state.style
             )
             if elements.is_start[part].any():
-                x[begin - i] = self._embed_start(elements.places[begin].tolist(), state.style)
-            for k, table in enumerate((*self._asked, self._chord, self._next_chord)):
-                x += table[np.concatenate([elements.asked, elements.chords], axis=1)[part, k]]
-            turns = self._turns(elements.onsets[part], index[part], elements.rows[part, 1])
-            known.append(self._read(state, x, turns))
+                x[begin - i] = self._trunk.embed_start(elements.places[begin].tolist(), state.style)
+            for k, asked in enumerate((*self._asked, self._chord, self._next_chord)):
+                x += asked[np.concatenate([elements.asked, elements.chords], axis=1)[part, k]]
+            turns = self._trunk.turns(elements.onsets[part], index[part], elements.rows[part, 1])
+            known.append(self._trunk.read(state.caches, x, turns))
         drawn = elements.drawn
         beside = elements.beside[drawn]
         there = (beside == BEGINS) @ self._begins + (beside == SOUNDS) @ self._sounds
