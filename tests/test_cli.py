@@ -202,6 +202,14 @@ def test_corpus_and_train_on_a_folder(tmp_path: Path) -> None:
     assert "rejected broken.mid:" in prepared.stdout
     assert "1 files rejected" in cadenza("corpus", "show", "tunes", folder=tmp_path).stdout
     assert "pop909" in cadenza("corpus", "list", folder=tmp_path).stdout
+    counted = cadenza("corpus", "tokens", "tunes", "--form", "names", "--json", folder=tmp_path)
+    told = json.loads(counted.stdout)
+    assert (told["pieces"], told["tokens"]) == (22, 22 * 40)
+    assert told["ranks"][0]["count"] >= told["ranks"][-1]["count"] > 0
+    shown = cadenza("corpus", "tokens", "tunes", "--form", "names", folder=tmp_path).stdout
+    assert f"880 tokens of 22 training pieces; {told['vocabulary']} different ones" in shown
+    assert told["ranks"][0]["token"] in shown
+    fails(cadenza("corpus", "tokens", "tunes", "--form", "nots", folder=tmp_path), "names", "not nots")
     recipe = (
         '[model]\nname = "composer"\nwidth = 32\nheads = 1\nlayers = 1\nstyles = ["tunes"]\n'
         '[data]\ncorpora = ["tunes"]\nwindow = 32\n[training]\nsteps = 4\nbatch = 2\nvalidate_every = 2\n'

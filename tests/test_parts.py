@@ -23,6 +23,7 @@ from cadenza.compose import (
     vary,
 )
 from cadenza.engine.constraints import Constraints
+from cadenza.engine.sampler import Sampling
 from cadenza.errors import CadenzaError
 from cadenza.harmony import parse_chords
 from cadenza.parts import repeated, share_of, without, without_pedal
@@ -345,6 +346,12 @@ def test_models_that_only_go_on() -> None:
 def test_models_by_steps_keep_to_no_limits(limit: Constraints) -> None:
     with pytest.raises(CadenzaError, match="cannot keep to a number of notes"):
         generate(Wish(constraints=limit), model=compose.load_model("roll_markov"))
+
+
+@pytest.mark.parametrize("sampling", [Sampling(top_p=0.5), Sampling(top_k=3)])
+def test_models_by_steps_leave_out_no_unlikely_keys(sampling: Sampling) -> None:
+    with pytest.raises(CadenzaError, match="roll_markov draws each key by itself, and top-p or top-k would"):
+        generate(Wish(sampling=sampling), model=compose.load_model("roll_markov"))
 
 
 # --- Form ---

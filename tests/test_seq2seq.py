@@ -404,6 +404,14 @@ def recipe_of(corpus: str, config: Seq2SeqConfig = SMALL, **data: Any) -> Recipe
     return Recipe("seq2seq_gru", config, settings, training)
 
 
+def test_windows_must_be_whole_stretches(cache: Path, tmp_path: Path) -> None:
+    del cache
+    recipe = recipe_of(music(tmp_path / "music"))
+    for key, length in (("context", 3), ("window", 10)):
+        with pytest.raises(CadenzaError, match=rf"data\.{key} must be whole stretches .*, 4\), not {length}"):
+            Run(replace(recipe, data=replace(recipe.data, **{key: length})), tmp_path / "run")
+
+
 def test_polyphony_in_a_monophonic_recipe_is_refused(cache: Path, tmp_path: Path) -> None:
     del cache
     chords = music(tmp_path / "chords", chords=3)

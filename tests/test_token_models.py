@@ -24,9 +24,10 @@ from cadenza.models.tokens import TokenBatch, TokenModel
 from cadenza.recipe import TrainingConfig, load_recipe, recipe_from
 from cadenza.representation.chords import Chords, words_of
 from cadenza.representation.tokens import TokenSequence, Vocabulary
-from cadenza.score import SUSTAIN, Event, Score, Track, note_array
+from cadenza.score import SUSTAIN, Event, KeySignature, Score, Track, note_array
 from cadenza.sizes import NoteLSTMConfig, Seq2SeqTokensConfig, TokenLSTMConfig
-from cadenza.train import Annealing, train
+from cadenza.steering import Asked
+from cadenza.train import Annealing, Run, train, validate
 
 KEYS = np.eye(88, dtype=np.uint8)
 FORM = Chords(2)
@@ -93,7 +94,7 @@ def slowly(model: TokenModel, tokens: list[int]) -> np.ndarray:
             cells[i] = sigmoid(forget) * cells[i] + sigmoid(entry) * np.tanh(cell)
             x = hidden[i] = sigmoid(out) * np.tanh(cells[i])
         if isinstance(model, NoteLSTM):
-            spread = np.sqrt(weights["norm.running_var"] + 1e-5)
+            spread = np.sqrt(weights["norm.running_var"] + 1e-3)
             x = (x - weights["norm.running_mean"]) / spread * weights["norm.weight"] + weights["norm.bias"]
             x = np.maximum(weights["hidden.weight"] @ x + weights["hidden.bias"], 0)
         logits = weights["dense.weight"] @ x + weights["dense.bias"]
@@ -221,6 +222,34 @@ def test_recurrent_dropout_hides_the_same_units_at_every_step_of_a_batch() -> No
     assert torch.equal(forgetful.eval().read(one.tokens)[0], model.eval().read(one.tokens)[0])
 
 
+def test_a_network_settles_on_the_means_and_variances_of_all_that_it_reads() -> None:
+    torch.manual_seed(1)
+    model = NoteLSTM(SIZES["note_lstm"]).train()
+    pieces = [batch([0, 1, 2, 1], [1, 1, 0, 2]), batch([2, 2, 2, 2], [0, 0, 0, 1])]
+    pieces[1] = replace(pieces[1], weight=torch.tensor([[0.0, 0, 1, 1], [1, 1, 1, 0]]))
+    model.settle(iter(pieces))
+    assert model.training
+    model.eval()
+    read = [model.read(one.tokens)[0][one.weight > 0] for one in pieces]
+    units = torch.cat(read).detach().numpy()
+    assert model.norm.get_buffer("running_mean").numpy() == pytest.approx(units.mean(0), abs=1e-6)
+    assert model.norm.get_buffer("running_var").numpy() == pytest.approx(units.var(0), abs=1e-6)
+
+
+def test_a_run_settles_before_it_validates_and_saves(
+    midi_folder: Callable[..., Path], cache: Path, tmp_path: Path
+) -> None:
+    del cache
+    made = recipe(midi_folder(files=24), {"name": "note_lstm", "tokens": "names", "dense": 5, "context": 8})
+    train(made, tmp_path / "run")
+    run = Run(made, tmp_path / "run")  # as it was saved last
+    kept = {name: tensor.clone() for name, tensor in run.model.state_dict().items()}
+    run.settle()
+    assert all(torch.equal(tensor, kept[name]) for name, tensor in run.model.state_dict().items())
+    assert validate(run.model, run.batches.held_out).nats == run.valid
+    assert kept["norm.running_var"].max() < 1
+
+
 def test_it_learns_a_bar_by_heart(model: TokenModel) -> None:
     one = batch([0, 1, 3, 3, 2, 0, 1, 2])
     for module in model.modules():
@@ -241,7 +270,7 @@ def test_it_learns_a_bar_by_heart(model: TokenModel) -> None:
 def recipe(folder: Path, model: dict[str, Any], **training: Any) -> Any:
     table = {
         "model": {"embedding": 4, "width": 6, "layers": 1} | model,
-        "data": {"corpora": [str(folder)], "window": 6, "context": 4},
+        "data": {"corpora": [str(folder)], "window": 6, "context": 6},
         "training": {"epochs": 2, "batch": 4, "warmup": 0, "optimiser": "adam", "rate": 0.02} | training,
     }
     return recipe_from(table, "test")
@@ -299,6 +328,14 @@ def test_same_seed_same_bytes_and_key_and_range_hold(trained: Model) -> None:
         assert len(take.added)
     with pytest.raises(CadenzaError, match="tokens of this model lies within that key and range"):
         generate(Wish(constraints=Constraints(lowest=21, highest=24)), model=trained)
+
+
+def test_a_key_that_is_asked_for_is_a_mask(trained: Model) -> None:
+    """As `--key` has it, which composers are also told."""
+    key = KeySignature(0, 0, minor=False)
+    wish = Wish(bars=2, constraints=Constraints.parse("C major", None), asked=Asked(key=key))
+    unasked = replace(wish, asked=Asked())
+    assert generate(wish, model=trained).added.tobytes() == generate(unasked, model=trained).added.tobytes()
 
 
 def test_no_more_than_a_bar_passes_in_silence(trained: Model) -> None:

@@ -29,7 +29,7 @@ from cadenza.representation.events import EventSequence
 from cadenza.representation.pianoroll import LONGEST, PianoRoll, RollSequence
 from cadenza.representation.tokens import TokenSequence, Vocabulary
 from cadenza.segments import Epochs, Place, RandomSegments, batches, chunks, sides
-from cadenza.sizes import RollSizes, TokenSizes
+from cadenza.sizes import RollSizes, Seq2SeqConfig, Seq2SeqTokensConfig, TokenSizes
 from cadenza.streams import Stream, TokenWindows
 from cadenza.windows import Windows, WindowSource, window
 
@@ -79,16 +79,28 @@ def batches_of(
 ) -> EventBatches | RollBatches | TokenBatches:
     """What a recipe's run is fed, of events also what is `rehearsed`.
 
-    Raises CadenzaError for corpora that are absent or too small.
+    Raises CadenzaError for corpora that are absent or too small, and for windows that do not fit the model.
     """
     if isinstance(recipe.data, DataConfig):
         return EventBatches(recipe, recipe.data, rehearsed)
+    if isinstance(recipe.sizes, Seq2SeqConfig | Seq2SeqTokensConfig):
+        _check_stretches(recipe.sizes.stretch, recipe.data)
     if isinstance(recipe.data, TokenDataConfig):
         if isinstance(recipe.sizes, TokenSizes):
             return TokenBatches(recipe, recipe.data, recipe.sizes)
     elif isinstance(recipe.sizes, RollSizes):
         return RollBatches(recipe, recipe.data, recipe.sizes.roll)
     raise CadenzaError(f"a recipe of the model {recipe.model} cannot have such data")
+
+
+def _check_stretches(stretch: int, data: RollDataConfig | TokenDataConfig) -> None:
+    """Raises CadenzaError where what is read and written stretch by stretch would be cut elsewhere."""
+    lengths = {"window": data.window, "context": data.context}
+    for key, length in lengths.items():
+        if length % stretch:
+            raise CadenzaError(
+                f"data.{key} must be whole stretches of the model (model.stretch, {stretch}), not {length}"
+            )
 
 
 class EventBatches(Batches[EventBatch]):

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from cadenza.engine.chooser import Drawn, Passage, Side, Span
 from cadenza.engine.generate import sequence_of, stream
 from cadenza.engine.leaning import Aims
+from cadenza.engine.sampler import Sampling
 from cadenza.engine.steps import Row, joined, roll_of, stream_steps
 from cadenza.engine.together import Together
 from cadenza.engine.words import stream_words
@@ -101,7 +102,7 @@ def draft_of(
     Raises CadenzaError where the model cannot be asked for what the wish holds.
     """
     begun = time.perf_counter()
-    _check_asked(wish, model)
+    _check_wish(wish, model)
     if isinstance(model.form, PianoRoll):
         stretch = stretch_of(wish, model, model.form, frame.score, plan, continues=prompt is not None)
         rows = _overheard(
@@ -302,9 +303,9 @@ def asking(setting: Setting, asked: Asked, frame: Frame, plan: Plan) -> Setting:
     return replace(setting, asked=asked.symbols(), chords=asked.track(steps.tolist()))
 
 
-def _check_asked(wish: Wish, model: Model) -> None:
-    """Raises CadenzaError for a wish that a model cannot be asked for."""
-    asked = wish.asked
+def _check_wish(wish: Wish, model: Model) -> None:
+    """Raises CadenzaError for a wish that a model cannot be asked for. A key holds as a mask of any model."""
+    asked, sampling = replace(wish.asked, key=None), wish.sampling
     if not (asked.is_nothing or model.form is None):
         raise CadenzaError(
             f"the model {model.name} cannot be asked for a density, a register, dynamics or chords: "
@@ -314,8 +315,13 @@ def _check_asked(wish: Wish, model: Model) -> None:
         raise CadenzaError(f"the model {model.name} cannot be asked for chords: leave them out, or --model")
     if wish.constraints.limits and model.form is not None:
         raise CadenzaError(
-            f"the model {model.name} draws no note by itself, so it cannot keep to a number of notes at once "
-            "or the span of a hand: leave these out, or --model"
+            f"the model {model.name} does not draw note by note, so it cannot keep to a number of notes at "
+            "once or the span of a hand: leave these out, or --model"
+        )
+    if isinstance(model.form, PianoRoll) and (sampling.top_k or sampling.top_p not in (1, Sampling().top_p)):
+        raise CadenzaError(
+            f"the model {model.name} draws each key by itself, and top-p or top-k would silence all that are "
+            "less likely to sound than not: leave these out, or --model"
         )
 
 

@@ -211,8 +211,11 @@ class RollMarkovConfig:
 TokenFormName = Literal["messages", "chords", "truncated", "names", "performance"]
 
 
-def _form(name: TokenFormName, steps: int) -> TokenForm:
-    """A form of tokens by its name; `steps` a quarter note are those of chords."""
+def token_form(name: TokenFormName, steps: int) -> TokenForm:
+    """A form of tokens by its name; `steps` a quarter note are those of chords.
+
+    Raises CadenzaError for an unknown name.
+    """
     forms: dict[TokenFormName, TokenForm] = {
         "messages": Messages(),
         "chords": Chords(steps),
@@ -246,12 +249,12 @@ class _TokenSizes:
     def __post_init__(self) -> None:
         _check_counts(self, "steps", "embedding", "width", "layers")
         _check("vocabulary", self.vocabulary >= 0, "0 or more", self.vocabulary)
-        _form(self.tokens, self.steps)
+        token_form(self.tokens, self.steps)
 
     @property
     def form(self) -> TokenForm:
         """What it reads and writes."""
-        return _form(self.tokens, self.steps)
+        return token_form(self.tokens, self.steps)
 
 
 @dataclass(frozen=True)

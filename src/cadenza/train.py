@@ -13,7 +13,7 @@ import json
 import math
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
 from pathlib import Path
@@ -145,6 +145,15 @@ class Scheduled(Protocol):
     """Share of the training that is done: set before every step."""
 
 
+@runtime_checkable
+class Settling(Protocol):
+    """A model that plays by other statistics than it trains by."""
+
+    def settle(self, batches: Iterable[Any]) -> None:
+        """Takes them from training batches, at least one: before it is validated or saved."""
+        ...
+
+
 @dataclass(frozen=True)
 class Validation:
     """Of each corpus's held-out batches, by its name."""
@@ -209,6 +218,7 @@ class Run:
         self.valid: dict[str, float] = {}
         self.before: dict[str, float] = {}
         self.seconds = 0.0
+        self.settled = -1
         self.annealing = Annealing()
         if (folder / "last" / "model.json").exists():
             self._resume()
@@ -277,8 +287,16 @@ class Run:
         kept = {f.name for f in fields(Annealing)} & set(checkpoint.progress)
         self.annealing = Annealing(**{name: checkpoint.progress[name] for name in kept})
 
+    def settle(self) -> None:
+        """Makes a model ready to play that needs to be, from the batches that it was trained on last."""
+        if isinstance(self.model, Settling) and self.settled != self.step:
+            steps = range(max(0, self.step - 1), -1, -1)
+            self.model.settle(moved(self.batches.draw(k), self.recipe.training.device) for k in steps)
+            self.settled = self.step
+
     def save(self, name: str) -> None:
         """Writes the checkpoint `last` (to go on from) or `best` (weights only)."""
+        self.settle()
         checkpoint = Checkpoint(
             model=self.recipe.model,
             sizes=asdict(self.recipe.sizes),
@@ -342,6 +360,7 @@ class Run:
         Raises CadenzaError, and saves nothing, where the validation is no number.
         """
         self.annealing.settle(self.recipe.training)
+        self.settle()
         validation = validate(self.model, self.batches.held_out, self.recipe.training.device)
         self.valid = validation.nats
         mean = sum(self.valid.values()) / len(self.valid)

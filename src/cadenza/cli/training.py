@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from cadenza.cli.shell import AsJson, app, out, progress
@@ -98,6 +100,58 @@ def corpus_show(
     ):
         out.print(f"{label:8} {value}", markup=False, highlight=False, soft_wrap=True)
     _say_prepared(_prepared(name))
+
+
+@corpus_app.command("tokens")
+def corpus_tokens(
+    name: Annotated[str, typer.Argument(help="A corpus or a folder of MIDI files.")],
+    form: Annotated[str, typer.Option(help="chords, truncated, messages, names or performance.")] = "chords",
+    steps: Annotated[int, typer.Option(min=1, help="Of chords, tokens in a quarter note.")] = 2,
+    as_json: AsJson = False,
+) -> None:
+    """Count a corpus's tokens as a model of tokens reads them: vocabulary, rare ones, counts by rank.
+
+    [bold]cadenza corpus tokens chorales --form messages[/bold]
+    """
+    from cadenza.dataset import prepare_as
+    from cadenza.representation.tokens import Vocabulary
+    from cadenza.sizes import token_form
+
+    chosen = token_form(cast(Any, form), steps)
+    with progress() as bar:
+        task = bar.add_task(f"preparing {name}", total=None, note="")
+        corpus = prepare_as(chosen, name, lambda done, total: bar.update(task, completed=done, total=total))
+    pieces = corpus.side("train")
+    if not pieces:
+        raise CadenzaError(f"no piece of {name} is trained on: there are no tokens to count")
+    vocabulary = Vocabulary.of(chosen, (corpus.sequence(piece).words for piece in pieces))
+    about = vocabulary.statistics
+    ranks = [rank for rank in RANKS if rank <= len(vocabulary)]
+    top = [
+        (rank, int(vocabulary.counts[rank - 1]), chosen.spell(vocabulary.words[rank - 1])) for rank in ranks
+    ]
+    if as_json:
+        named = [{"rank": rank, "count": count, "token": token} for rank, count, token in top]
+        out.print_json(
+            data={"corpus": name, "form": form, "pieces": len(pieces), **asdict(about), "ranks": named}
+        )
+        return
+    out.print(
+        f"{about.tokens:,} tokens of {len(pieces):,} training pieces; {about.vocabulary:,} different ones, "
+        f"{about.rare:.1%} of them seen fewer than ten times",
+        highlight=False,
+        soft_wrap=True,
+    )
+    table = Table(box=None, header_style="bold")
+    for column in ("rank", "count", "token"):
+        table.add_column(column, justify="left" if column == "token" else "right")
+    for rank, count, token in top:
+        table.add_row(f"{rank:,}", f"{count:,}", escape(token))
+    out.print(table)
+
+
+RANKS = (1, 2, 3, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000)
+"""Whose tokens and counts are shown."""
 
 
 def _say_prepared(prepared: Any) -> None:
