@@ -596,7 +596,8 @@ def explained(found: Sequence[report.Log], corpora: dict[str, dict[str, float]])
 def structure_claim(found: Sequence[report.Log], corpora: dict[str, dict[str, float]]) -> Claim:
     """Whether anything is learnt beyond frequencies."""
     shares = explained(found, corpora)
-    told = ", ".join(f"`{run}` {share:.0%}" for run, share in shares.items())
+    of = {log.run.name: len(log.validations) for log in found}
+    told = ", ".join(f"`{run}` {share:.0%} after {of[run]} epochs" for run, share in shares.items())
     holds = all(share > 0.1 for share in shares.values()) if len(shares) == len(MUSIC) else None
     return Claim(
         "The models learn meaningful musical structure",
@@ -614,11 +615,14 @@ def vocabulary_claim(found: Sequence[report.Log], corpora: dict[str, dict[str, f
     shares = explained(found, corpora)
     if not {"bach", "classical"} <= set(shares):
         return Claim(said, None)
+    of = {log.run.name: len(log.validations) for log in found}
     return Claim(
         said,
         shares["bach"] > shares["classical"],
         f"Of the nats by frequency `bach` does without {shares['bach']:.0%}, `classical` without "
-        f"{shares['classical']:.0%}. That is likelihood; which is more pleasing is not testable here.",
+        f"{shares['classical']:.0%}. That is likelihood; which is more pleasing is not testable here. Nor is "
+        f"it the vocabulary alone: the music is other music, and {of['classical']} epochs stand beside "
+        f"{of['bach']}.",
         runs=("bach", "classical"),
     )
 
@@ -872,7 +876,8 @@ The last two rows are other forms of tokens that Cadenza knows."""
 TOKENS_TEXT = """
 ## Messages and chords
 
-*Training*, *validation*: of the last epoch, training as the mean over it, validation on at most 20 batches.
+*Training*, *validation*: of the last epoch, training as the mean over it, validation on at most 20 batches;
+in the next column but one the best epoch on all of it, which may lie some tenths of a nat off.
 *Untrained*: the network before its first update. *By frequency*: each token by its frequency in training,
 whatever stands before it."""
 FRAMES_TEXT = """
@@ -904,7 +909,8 @@ SCHEMES_TEXT = f"""
 ## Sampling
 
 {texts.TAKES} draws of {texts.LENGTH} tokens, with no rule but the scheme; from the first {texts.SEEDED}
-tokens of a validation piece, from nothing, and after eight bars at a random place of the corpus. Means. The
+tokens of a validation piece, from nothing, and after eight bars at a random place of the corpus. Means. A
+density of 0.00 is silence throughout: the likeliest token after silence may be silence for ever. The
 corpus's row is of stretches of validation pieces, as long."""
 BLIND_TEXT = """
 ## Figure 9: the blind test

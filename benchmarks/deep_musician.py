@@ -283,7 +283,9 @@ def table_density(figures: Figures, corpora: dict[str, dict[str, float]]) -> str
             ]
         )
     for title, corpus in corpora.items():
-        rows.append([f"**{title}**", f"{corpus['density']:.2f}", f"{corpus['silent']:.2f}", *[""] * 5])
+        rows.append(
+            [f"**{title}, trained on**", f"{corpus['density']:.2f}", f"{corpus['silent']:.2f}", *[""] * 5]
+        )
     head = ["run", "density, drawn", "silent", "chords", "repeats", "first … last stretch"]
     return report.markdown([*head, "density, likelier", "silent, likelier"], rows)
 
@@ -409,9 +411,10 @@ def claims(found: Sequence[report.Log], figures: Figures, corpus: dict[str, floa
     return f"""
 - *With cross-entropy the generated melodies are empty* (4.3): by the likelier
   {word(empty(bce["likelier"], own))}, by drawing {word(empty(bce["drawn"], own))}. Density {told["bce"]};
-  the corpus has {own:.2f}. Cross-entropy makes probabilities that are right on average, so drawing from them
-  gives about as many keys as there should be, whatever was learnt; by the likelier a key sounds only where
-  the network is surer of it than not.
+  the training pieces have {own:.2f}, the held-out ones {corpus["held-out density"]:.2f}.
+  Cross-entropy makes probabilities that are right on average, so drawing from them gives about as many keys
+  as there should be, whatever was learnt; by the likelier a key sounds only where the network is surer of it
+  than not.
 - *Focal loss cures it* (4.3.1): by the likelier {word(alike(cured["likelier"], own))}, by drawing
   {word(alike(cured["drawn"], own))} (a density within a factor of {SOUNDS_ALIKE:g} of the corpus's).
   Density {told["focal"]}, at alpha {CHOSEN[0]} and gamma {CHOSEN[1]}, whose draws are the nearest to the
