@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -224,7 +224,7 @@ def test_recurrent_dropout_hides_the_same_units_at_every_step_of_a_batch() -> No
 
 def test_a_network_settles_on_the_means_and_variances_of_all_that_it_reads() -> None:
     torch.manual_seed(1)
-    model = NoteLSTM(SIZES["note_lstm"]).train()
+    model = NoteLSTM(cast(NoteLSTMConfig, SIZES["note_lstm"])).train()
     pieces = [batch([0, 1, 2, 1], [1, 1, 0, 2]), batch([2, 2, 2, 2], [0, 0, 0, 1])]
     pieces[1] = replace(pieces[1], weight=torch.tensor([[0.0, 0, 1, 1], [1, 1, 1, 0]]))
     model.settle(iter(pieces))
