@@ -77,13 +77,12 @@ def composed(style: str, pieces: int, model: Model) -> Iterator[tuple[float, flo
 def played(style: str) -> Iterator[tuple[float, float]]:
     """What follows passages of the corpus."""
     corpus = dataset.prepare(samples.CORPUS_OF_STYLE[style])
-    bar = BEATS * STEPS_PER_QUARTER
     for piece in corpus.side("train"):
         if piece.grid != "metrical":
             continue
         onsets = corpus.sequence(piece).onsets / STEPS_PER_QUARTER
         for first in np.arange(0, int(onsets[-1]) - (BARS + MORE) * BEATS, APART * BEATS):
-            at = np.searchsorted(onsets, first + np.array([0, BARS, BARS + MORE]) * (bar / STEPS_PER_QUARTER))
+            at = np.searchsorted(onsets, first + BEATS * np.array([0, BARS, BARS + MORE]))
             yield int(at[2] - at[1]) / (MORE * BEATS), densest(onsets[at[0] : at[1]])
 
 

@@ -49,7 +49,6 @@ AT_ONCE: Final = 8
 HANDS: Final = 2
 """Voices of a piece from nothing, where the voices of a piece are written one after the other."""
 
-
 GROWTH: Final = 1.5
 """How much denser than what is known drawn notes may become,"""
 DENSE: Final = 8.0
