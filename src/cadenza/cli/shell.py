@@ -5,10 +5,12 @@ A user's mistake ends with one line on standard error and status 2, Ctrl-C with 
 
 from __future__ import annotations
 
+import atexit
 import io
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -58,18 +60,19 @@ def main() -> NoReturn:
     except (KeyboardInterrupt, typer.Abort):
         sys.stdout.flush()
         print("cadenza: stopped", file=sys.stderr, flush=True)
-        if _end_workers():
-            sys.exit(INTERRUPTED)  # which frees what they shared
-        # Not by sys.exit: Python would die of the signal where the interrupt came through its exec(), as it
-        # does while a dataclass is made, and show a traceback where another follows.
+        _end_workers()
+        # Frees what was shared with them. Not by sys.exit: Python would die of the signal where the interrupt
+        # came through its exec(), as it does while a dataclass is made, and show a traceback where another
+        # follows.
+        atexit._run_exitfuncs()
         os._exit(INTERRUPTED)
     sys.exit(status if isinstance(status, int) else 0)
 
 
-def _end_workers() -> bool:
-    """Ends the processes that prepare a corpus, which leave Ctrl-C to us; whether there were any."""
+def _end_workers() -> None:
+    """Ends the processes that prepare a corpus, which leave Ctrl-C to us."""
     if "multiprocessing" not in sys.modules:
-        return False
+        return
     workers = sys.modules["multiprocessing"].active_children()
     if hasattr(signal, "SIGPIPE"):
         signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # what is still being told to them goes nowhere
@@ -77,7 +80,9 @@ def _end_workers() -> bool:
         worker.kill()
     for worker in workers:
         worker.join()
-    return bool(workers)
+    for thread in threading.enumerate():  # the one that led them closes their pipes
+        if thread is not threading.main_thread() and not thread.daemon:
+            thread.join()
 
 
 def fail(message: str) -> NoReturn:
