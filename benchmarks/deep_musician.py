@@ -36,9 +36,12 @@ from cadenza.segments import sides
 NAME = "deep-musician"
 FIGURES = report.RESULTS / NAME
 STRETCH = 96
-ALPHAS, GAMMAS = ("0.05", "0.25", "0.75", "0.9"), ("0.5", "1.0", "2.0")
+ALPHAS, GAMMAS = ("0.05", "0.25", "0.75"), ("0.5", "1.0", "2.0")
+GRID = [(alpha, gamma) for alpha in ALPHAS for gamma in GAMMAS]
 CHOSEN = ("0.25", "0.5")
 """Alpha and gamma of `mozart.toml`."""
+BEYOND = ("0.9", "2.0")
+"""A point beyond the grid: there the keys that sound count most and are found by the likelier too."""
 RATES = ("0.01", "0.001", "0.0001")
 EPOCH = 36.5
 """Updates in which as many steps are predicted as the training pieces have."""
@@ -66,29 +69,30 @@ def grid() -> list[runs.Planned]:
             f"{NAME}/mozart",
             {"training.focal_alpha": a, "training.focal_gamma": g},
         )
-        for a in ALPHAS
-        for g in GAMMAS
+        for a, g in [*GRID, BEYOND]
         if (a, g) != CHOSEN
     ]
 
 
-def rates(name: str) -> list[runs.Planned]:
-    """A recipe with learning rates other than its own."""
+def by_rate(rate: str) -> str:
+    """The name of a run of cross-entropy at a learning rate; at that of the recipe it is a seed of it."""
+    return "bce-seed1" if rate == "0.001" else f"bce-rate-{rate}"
+
+
+def rates() -> list[runs.Planned]:
+    """Cross-entropy with learning rates other than the recipe's own."""
     return [
-        runs.Planned(f"{name}-rate-{rate}", f"{NAME}/{name}", {"training.rate": rate})
+        runs.Planned(by_rate(rate), f"{NAME}/bce", {"training.rate": rate})
         for rate in RATES
         if rate != "0.001"
     ]
 
 
-PLAIN = {"training.focal": "false"}
 TOKENS = "tokens"
 WISHES = [
     runs.Planned("monophonic", f"{NAME}/monophonic"),
-    runs.Planned("monophonic-bce", f"{NAME}/monophonic", PLAIN),
     runs.Planned("dynamics", f"{NAME}/dynamics"),
     runs.Planned("attention", f"{NAME}/attention"),
-    runs.Planned("attention-bce", f"{NAME}/attention", PLAIN),
     runs.Planned("forced", f"{NAME}/forced"),
     runs.Planned(TOKENS, f"{NAME}/tokens"),
     runs.Planned("probabilities", f"{NAME}/bce", {"model.feedback": "probabilities"}),
@@ -98,8 +102,7 @@ QUEUE = [
     *runs.seeds("mozart", f"{NAME}/mozart", 1),
     *grid(),
     *WISHES,
-    *rates("bce"),
-    *rates("mozart"),
+    *rates(),
     *runs.seeds("bce", f"{NAME}/bce", 3)[1:],
     *runs.seeds("mozart", f"{NAME}/mozart", 3)[1:],
 ]
@@ -339,19 +342,18 @@ def table_constant(corpus: float) -> str:
 
 
 def table_rates(found: Sequence[report.Log], figures: Figures) -> str:
-    """Loss, likelihood and density by learning rate."""
+    """Likelihood and density by learning rate, of cross-entropy with seed 1."""
     rows: list[list[object]] = []
-    for name in ("bce", "mozart"):
-        for rate in RATES:
-            run = f"{name}-seed1" if rate == "0.001" else f"{name}-rate-{rate}"
-            log = next((log for log in found if log.run.name == run), None)
-            if log is None or not log.validations:
-                rows.append([name, rate, "–", "–", "–", "–"])
-                continue
-            nats = [event["valid"]["classical"] for event in log.validations]
-            ways = [f"{figures[run][how]['density']:.2f}" if run in figures else "–" for how in WAYS]
-            rows.append([name, rate, f"{min(nats):.2f}", f"{nats[-1]:.2f}", *ways])
-    head = ["recipe", "rate", "best validation", "last validation", "density, drawn", "density, likelier"]
+    for rate in RATES:
+        run = by_rate(rate)
+        log = next((log for log in found if log.run.name == run), None)
+        if log is None or not log.validations:
+            rows.append([rate, "–", "–", "–", "–"])
+            continue
+        nats = [event["valid"]["classical"] for event in log.validations]
+        ways = [f"{figures[run][how]['density']:.2f}" if run in figures else "–" for how in WAYS]
+        rows.append([rate, f"{min(nats):.2f}", f"{nats[-1]:.2f}", *ways])
+    head = ["rate", "best validation", "last validation", "density, drawn", "density, likelier"]
     return report.markdown(head, rows)
 
 
@@ -401,11 +403,9 @@ def claims(found: Sequence[report.Log], figures: Figures, corpus: dict[str, floa
         for name, ways in (("bce", bce), ("focal", cured))
     }
     accuracy, weighted = corpus["silence, accuracy"], corpus["silence, weighted f1"]
-    points = [figures[name] for a in ALPHAS for g in GAMMAS if (name := focal(a, g)) in figures]
-    span = [density("drawn")(point) for point in points]
+    span = [density("drawn")(figures[name]) for a, g in GRID if (name := focal(a, g)) in figures]
     care = max(span) / max(min(span), 1e-6) > SOUNDS_ALIKE if len(span) > 1 else None
-    by_rate = {rate: best_by_rate(found, rate) for rate in RATES}
-    known = {rate: nats for rate, nats in by_rate.items() if nats is not None}
+    known = {rate: nats for rate in RATES if (nats := best_by_rate(found, rate)) is not None}
     lower = min(known, key=lambda rate: known[rate]) != RATES[0] if len(known) == len(RATES) else None
     nats = ", ".join(f"{rate}: {value:.2f}" for rate, value in known.items())
     return f"""
@@ -436,8 +436,8 @@ def claims(found: Sequence[report.Log], figures: Figures, corpus: dict[str, floa
 
 
 def alike_by_likelier(figures: Figures, corpus: float) -> str:
-    """Which points of the grid are as dense as the corpus by the likelier, in words."""
-    points = {(a, g): figures[name] for a in ALPHAS for g in GAMMAS if (name := focal(a, g)) in figures}
+    """Which points, of the grid and beyond, are as dense as the corpus by the likelier, in words."""
+    points = {(a, g): figures[name] for a, g in [*GRID, BEYOND] if (name := focal(a, g)) in figures}
     densities = {point: density("likelier")(figure) for point, figure in points.items()}
     found = [f"{a} and {g} ({d:.2f})" for (a, g), d in densities.items() if alike([d], corpus)]
     most = max(densities, key=lambda point: densities[point], default=("–", "–"))
@@ -448,8 +448,7 @@ def alike_by_likelier(figures: Figures, corpus: float) -> str:
 
 def best_by_rate(found: Sequence[report.Log], rate: str) -> float | None:
     """The best validation of cross-entropy at a rate, seed 1, once the run is done."""
-    run = "bce-seed1" if rate == "0.001" else f"bce-rate-{rate}"
-    log = next((log for log in found if log.run.name == run and log.done), None)
+    log = next((log for log in found if log.run.name == by_rate(rate) and log.done), None)
     return min(event["valid"]["classical"] for event in log.validations) if log else None
 
 
@@ -473,7 +472,7 @@ def figure_rolls() -> None:
 
 def figure_curves(found: Sequence[report.Log]) -> None:
     """Validation by epoch, of one run each."""
-    shown = ("bce-seed1", "mozart-seed1", "attention-bce", "forced", "probabilities")
+    shown = ("bce-seed1", "mozart-seed1", "attention", "forced", "probabilities")
     curves(
         {
             log.run.name: [(e["step"] / EPOCH, e["valid"]["classical"]) for e in log.validations]
@@ -596,6 +595,8 @@ nats do not stand beside those above.
 """
 RATES_TEXT = """
 ## Learning rate
+
+By cross-entropy, seed 1.
 """
 CURVES_TEXT = """
 ![validation by epoch](deep-musician/validation.png)
