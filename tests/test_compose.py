@@ -274,7 +274,7 @@ def test_unknown_style_tempo_and_model(model: compose.Model, tmp_path: Path) -> 
     with pytest.raises(CadenzaError, match=r"not 480\.000001"):
         generate(Wish(), tempo=480.000001, model=model)
     for name in ("nobody", "", "n" * 300):
-        with pytest.raises(CadenzaError, match=f"no model '{name}': neither shipped"):
+        with pytest.raises(CadenzaError, match=f"no model '{name}': there are biaxial"):
             load_model(name)
     with pytest.raises(CadenzaError, match="holds no checkpoint"):
         load_model(tmp_path)

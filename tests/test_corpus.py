@@ -108,7 +108,7 @@ def test_any_folder_is_a_corpus(midi_folder: MakeFolder) -> None:
 
 
 def test_a_name_that_is_nothing() -> None:
-    with pytest.raises(CadenzaError, match=r"'clasical': did you mean classical\? Known are jsb, "):
+    with pytest.raises(CadenzaError, match=r"'clasical': did you mean classical\? There are jsb, "):
         find_corpus("clasical")
     with pytest.raises(CadenzaError, match="any folder of MIDI files will do"):
         find_corpus("no/such/folder")

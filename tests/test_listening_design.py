@@ -187,9 +187,17 @@ def test_a_design_is_read(make_test: MakeTest, tmp_path: Path) -> None:
     ("old", "new", "words"),
     [
         ('title = "Which music"', "", "title: this key is missing"),
-        ("clip_seconds", "clip_second", "clip_second: no such key; there are title, questions, human"),
+        (
+            "clip_seconds",
+            "clip_second",
+            "clip_second: no such key; did you mean clip_seconds? There are title",
+        ),
         ("lowest = 1", 'lowest = "one"', "questions.1.lowest: input should be a valid integer"),
-        ("lowest = 1", "lowst = 1", "questions.1.lowst: no such key; there are key, text, kind, lowest"),
+        (
+            "lowest = 1",
+            "lowst = 1",
+            "questions.1.lowst: no such key; did you mean lowest? There are key",
+        ),
         ("10 = ", "11 = ", "the question 'rating': the anchor at 11 is off the scale"),
         ("lowest = 1", "lowest = 10", "a scale from 10 to 10 is none"),
         ('"rating"\ntext', '"my rating"\ntext', "a key has letters, digits and underscores"),
@@ -321,7 +329,7 @@ def test_a_test_is_made_whole_or_not_at_all(midi_folder: MakeFolder, tmp_path: P
         new_test(tmp_path / "study", "rating", {"../a": same})
     with pytest.raises(CadenzaError, match=r"'a\\nb' cannot be the name of a system"):
         new_test(tmp_path / "study", "rating", {"a\nb": same})
-    with pytest.raises(CadenzaError, match="no design 'ratings': there are rating"):
+    with pytest.raises(CadenzaError, match=r"no design 'ratings': did you mean rating\? There are rating"):
         new_test(tmp_path / "study", "ratings", {"a": same})
     assert sorted(path.name for path in tmp_path.iterdir()) == ["ours", "same"]
 

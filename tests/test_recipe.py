@@ -51,10 +51,14 @@ def test_changes_go_before_the_file(path: Path) -> None:
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
-        ("training.stps", "9", r"training\.stps: no such key; there are init, reset, only"),
+        (
+            "training.stps",
+            "9",
+            r"training\.stps: no such key; did you mean steps\? There are init",
+        ),
         ("training.steps", "many", r"training\.steps: 'many' should be a whole number, as in 6000"),
         ("training.optimiser", "sgd", r"training\.optimiser: 'sgd' should be one of muon, adamw"),
-        ("model.name", "gpt", "unknown model 'gpt'; known are composer"),
+        ("model.name", "gpt", "unknown model 'gpt'; there are composer"),
         ("model.width", "100", "width must be 32 times heads"),
         ("nonsense.x", "1", "unknown section 'nonsense'"),
         ("training.steps.x", "5", r"training\.steps\.x: no such key: training\.steps is a value"),

@@ -539,7 +539,11 @@ def test_majers_tables(corpus: str, dropouts: str) -> None:
         ("data", {"order": "sorted"}, r"data\.order: 'sorted' should be one of random, epochs"),
         ("data", {"window": 1}, r"data\.window must be 2 or more, not 1"),
         ("data", {"segments": 5, "order": "epochs"}, r"data\.segments are drawn at random"),
-        ("training", {"optimizer": "adam"}, r"here: training\.optimizer: no such key"),
+        (
+            "training",
+            {"optimizer": "adam"},
+            r"training\.optimizer: no such key; did you mean optimiser\?",
+        ),
         ("training", {"loss": "median"}, r"training\.loss: 'median' should be one of mean, sum"),
         ("training", {"epochs": -1}, r"training\.epochs must be 0 or more, not -1"),
         ("training", {"clip": 0.0}, r"training\.clip must be above 0, not 0"),

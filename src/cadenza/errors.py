@@ -1,4 +1,7 @@
-"""The one kind of error that a user is meant to read."""
+"""The one kind of error that a user is meant to read, and what they may have meant."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
 
 
 class CadenzaError(Exception):
@@ -10,3 +13,10 @@ class CadenzaError(Exception):
 
 class MidiError(CadenzaError):
     """A file that is not MIDI, or MIDI that cannot be understood. Raised only by `cadenza.midi`."""
+
+
+def there_are(known: Iterable[str], instead_of: str) -> str:
+    """The end of a message about an unknown name: the nearest of the known ones, if it is near, and all."""
+    names = list(known)
+    near = get_close_matches(instead_of, names, 1)
+    return f"{f'did you mean {near[0]}? There' if near else 'there'} are {', '.join(names)}"

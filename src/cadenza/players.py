@@ -24,7 +24,7 @@ from cadenza.checkpoint import (
     load_tensors,
 )
 from cadenza.engine.network import NumpyComposer
-from cadenza.errors import CadenzaError
+from cadenza.errors import CadenzaError, there_are
 from cadenza.files import is_folder
 from cadenza.models import MODELS
 from cadenza.models.markov import Markov
@@ -74,7 +74,7 @@ def find_model(name: str | Path) -> Path:
     folder = shipped.get(str(name), Path(name))
     if not (name and is_folder(folder)):
         raise CadenzaError(
-            f"no model {str(name)!r}: neither shipped ({', '.join(shipped)}) nor a checkpoint folder"
+            f"no model {str(name)!r}: {there_are(shipped, instead_of=str(name))}; or a checkpoint's folder"
         )
     return folder
 

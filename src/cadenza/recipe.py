@@ -11,7 +11,7 @@ from typing import Any, Final, Literal, TypeVar, get_args, get_type_hints
 
 from cadenza.architecture import ComposerConfig
 from cadenza.augmentation import Augmentation
-from cadenza.errors import CadenzaError
+from cadenza.errors import CadenzaError, there_are
 from cadenza.models import MODELS, Sizes
 
 Config = TypeVar("Config")
@@ -260,15 +260,21 @@ def _toml_value(text: str) -> Any:
         return text
 
 
+SECTIONS: Final = ("data", "model", "training")
+"""What a recipe consists of."""
+
+
 def recipe_from(table: Mapping[str, Any], where: str) -> Recipe:
     """A recipe from nested tables: [data], [model], [training]."""
-    unknown = set(table) - {"data", "model", "training"}
+    unknown = set(table) - set(SECTIONS)
     if unknown:
-        raise CadenzaError(f"{where}: unknown section {min(unknown)!r}; there are data, model and training")
+        raise CadenzaError(
+            f"{where}: unknown section {min(unknown)!r}; {there_are(SECTIONS, instead_of=min(unknown))}"
+        )
     model = dict(table.get("model", {}))
     name = model.pop("name", "composer")
     if name not in MODELS:
-        raise CadenzaError(f"{where}: unknown model {name!r}; known are {', '.join(MODELS)}")
+        raise CadenzaError(f"{where}: unknown model {name!r}; {there_are(MODELS, instead_of=str(name))}")
     kind = MODELS[name]
     return Recipe(
         name,
@@ -287,7 +293,7 @@ def _filled(kind: type[Config], table: Mapping[str, Any], where: str) -> Config:
     values: dict[str, Any] = {}
     for key, value in table.items():
         if key not in known:
-            raise CadenzaError(f"{where}.{key}: no such key; there are {', '.join(known)}")
+            raise CadenzaError(f"{where}.{key}: no such key; {there_are(known, instead_of=key)}")
         factory, default = known[key].default_factory, known[key].default
         values[key] = _checked(
             value, factory() if factory is not MISSING else default, hints[key], f"{where}.{key}"

@@ -64,7 +64,7 @@ def main() -> NoReturn:
         # Frees what was shared with them. Not by sys.exit: Python would die of the signal where the interrupt
         # came through its exec(), as it does while a dataclass is made, and show a traceback where another
         # follows.
-        atexit._run_exitfuncs()
+        atexit._run_exitfuncs()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
         os._exit(INTERRUPTED)
     sys.exit(status if isinstance(status, int) else 0)
 

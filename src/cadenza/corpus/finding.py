@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +13,7 @@ import numpy as np
 from cadenza.corpus.items import Corpus, midi_items, read_midi_item
 from cadenza.corpus.registry import CORPORA
 from cadenza.download import download
-from cadenza.errors import CadenzaError
+from cadenza.errors import CadenzaError, there_are
 from cadenza.files import cache_folder
 from cadenza.score import Score
 
@@ -74,8 +73,7 @@ def _folder_corpus(name: str) -> tuple[Corpus, Path]:
         raise CadenzaError(f"{name}: cannot be looked at: {error.strerror}") from error
     if is_file:
         raise CadenzaError(f"{name} is a single file: a corpus is a folder of MIDI files, so name its folder")
-    near = get_close_matches(name, CORPORA, 1)
-    known = f"{f'did you mean {near[0]}? Known' if near else 'known'} are {', '.join(CORPORA)}"
+    known = there_are(CORPORA, instead_of=name)
     raise CadenzaError(f"no corpus or folder named {name!r}: {known}; any folder of MIDI files will do")
 
 
@@ -116,7 +114,7 @@ def fetch(name: str, on_progress: Callable[[int, int], None] | None = None) -> F
     has no address, where the network fails, and for an archive that is not what the registry says.
     """
     if name not in CORPORA:
-        raise CadenzaError(f"no corpus named {name!r} to fetch: known are {', '.join(CORPORA)}")
+        raise CadenzaError(f"no corpus named {name!r} to fetch: {there_are(CORPORA, instead_of=name)}")
     corpus = CORPORA[name]
     here = _found(corpus) if corpus.folder else None
     if here is not None:

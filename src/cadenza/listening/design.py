@@ -16,7 +16,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import ConfigDict, Strict, TypeAdapter, ValidationError, with_config
 
-from cadenza.errors import CadenzaError
+from cadenza.errors import CadenzaError, there_are
 
 Kind = Literal["rating", "yes_no", "preference"]
 """A whole number on a scale; yes or no; which of two clips."""
@@ -301,7 +301,7 @@ def _design(table: dict[str, Any], path: Path) -> Design:
         where = ".".join(_counted(first["loc"]))
         why = first["msg"]
         if first["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
-            why = f"no such key; there are {', '.join(_keys_beside(first['loc']))}"
+            why = f"no such key; {there_are(_keys_beside(first['loc']), instead_of=str(first['loc'][-1]))}"
         elif first["type"] in ("missing", "missing_argument"):
             why = "this key is missing"
         raise CadenzaError(f"{path}: {where}: {why[0].lower()}{why[1:]}") from error

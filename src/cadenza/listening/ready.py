@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
-from cadenza.errors import CadenzaError
+from cadenza.errors import CadenzaError, there_are
 from cadenza.listening.clips import clip_digests, seconds_of_music
 from cadenza.listening.design import (
     CLIPS,
@@ -178,7 +178,7 @@ def new_test(folder: Path, design: str, sources: Mapping[str, Path]) -> float:
     folder that is there already and for clips that cannot be used; then nothing is left behind.
     """
     if design not in READY:
-        raise CadenzaError(f"no design {design!r}: there are {', '.join(READY)}")
+        raise CadenzaError(f"no design {design!r}: {there_are(READY, instead_of=design)}")
     if folder.exists():
         raise CadenzaError(f"{folder}: this is there already; name a new folder, or edit {folder / FILE}")
     if not folder.absolute().parent.is_dir():
