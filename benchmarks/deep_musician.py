@@ -633,7 +633,8 @@ GRID_TEXT = """
 Focal loss weighs a cell that sounds by alpha (1 - p)^gamma and a silent one by (1 - alpha) p^gamma, where p
 is the probability that it sounds. The p at which it is lowest is not the true probability: where that is far
 from one half, p is pulled towards it. The larger gamma, the more keys sound where they are drawn; the
-smaller alpha, the fewer. By the likelier gamma is nothing: p ends above one half where the true chance is above 1 - alpha.
+smaller alpha, the fewer. By the likelier gamma is nothing: p ends above one half where the true chance is
+above 1 - alpha.
 A network that knows only that 2.5 % of the cells sound would draw, a step:
 """
 CELLS_TEXT = """
