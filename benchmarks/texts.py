@@ -264,13 +264,17 @@ class Points:
     off: NDArray[np.bool_]
 
 
-def points_of(folder: Path) -> Points:
-    """Vectors of single notes of a checkpoint: of messages those of 60 ticks, of chords those of one key."""
+def points_of(folder: Path, sounding: NDArray[np.bool_] | None) -> Points:
+    """Vectors of single notes of a checkpoint: of messages those of 60 ticks, of chords those of one key, of
+    the sigmoid model, which has a vector a key, those of `sounding` keys.
+    """
     model = load_model(folder)
     network: Any = model.sequence_model
-    if not isinstance(model.form, Vocabulary):  # the sigmoid model has a vector a key
-        vectors = network.keys.weight.detach().double().numpy()
-        return Points(vectors, LOWEST + np.arange(len(vectors)), np.zeros(len(vectors), bool))
+    if not isinstance(model.form, Vocabulary):
+        assert sounding is not None
+        keys = np.flatnonzero(sounding)
+        vectors = network.keys.weight.detach().double().numpy()[keys]
+        return Points(vectors, LOWEST + keys, np.zeros(len(keys), bool))
     words, form = model.form.words, model.form.form
     vectors = network.embedding.weight.detach().double().numpy()[: len(words)]
     if isinstance(form, Messages):
@@ -282,11 +286,13 @@ def points_of(folder: Path) -> Points:
     return Points(vectors[chosen], keys[chosen].argmax(1) + LOWEST, np.zeros(int(chosen.sum()), bool))
 
 
-def embedded(picture: Path, title: str) -> Callable[[Path], dict[str, float]]:
+def embedded(
+    picture: Path, title: str, sounding: NDArray[np.bool_] | None
+) -> Callable[[Path], dict[str, float]]:
     """Draws the t-SNE of a checkpoint's vectors and measures what they know of pitch."""
 
     def measure(folder: Path) -> dict[str, float]:
-        points = points_of(folder)
+        points = points_of(folder, sounding)
         flat = tsne(points.vectors)
         scatter(points, flat, picture, title)
         return order(points) | {"notes": len(points.pitches), "line": line(points, flat)}
