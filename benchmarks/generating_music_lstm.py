@@ -619,7 +619,7 @@ SURVEY = (
     (
         "Experiments favour sequences of 100 and batches of 1024",
         (
-            "it prints none of them (elsewhere 100 is common practice, and 1024 what its machine allowed), and "
+            "it prints none (elsewhere 100 is common practice and 1024 what its machine allowed), and "
             "a grid of many-to-one runs is beyond two cores"
         ),
     ),
