@@ -141,6 +141,8 @@ def curves(
 
     Raises CadenzaError where the file cannot be written.
     """
+    from matplotlib.ticker import MaxNLocator
+
     figure, axes = _chart(title, xlabel, ylabel)
     for i, (name, points) in enumerate(series.items()):
         table = np.array(points, dtype=np.float64).reshape(-1, 2)
@@ -150,6 +152,7 @@ def curves(
         )
     if series:
         axes.legend(frameon=False, labelcolor=INK, fontsize=9)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))  # steps or epochs
     _save(figure, path)
 
 
