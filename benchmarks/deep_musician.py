@@ -496,11 +496,11 @@ def about_forced(figures: Figures) -> str:
         return ""
     forced, focal_too = figures["forced"], figures[FORCED_FOCAL]
     return (
-        "What keeps it from learning is that it hears its own frames from the first update on: `forced`, which "
-        f"is fed\n  with the true ones at first, has {forced['valid nats']:.2f} and {forced['test nats']:.2f}. "
-        f"By the likelier its music has a density\n  of {forced['likelier']['density']:.2f}, and "
-        f"{focal_too['likelier']['density']:.2f} with focal loss besides (alpha 0.75, gamma 2; drawn "
-        f"{focal_too['drawn']['density']:.2f})."
+        "What keeps it from learning is that it hears its own frames from the first update on: `forced`, "
+        f"which is fed\n  with the true ones at first, has {forced['valid nats']:.2f} and "
+        f"{forced['test nats']:.2f}. By the likelier its music has a density\n  of "
+        f"{forced['likelier']['density']:.2f}, and {focal_too['likelier']['density']:.2f} with focal loss "
+        f"besides (alpha 0.75, gamma 2; drawn {focal_too['drawn']['density']:.2f})."
     )
 
 
