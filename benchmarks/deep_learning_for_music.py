@@ -335,21 +335,15 @@ def training_figures(found: Sequence[report.Log]) -> str:
         name: [log for log in found if log.run.name in (f"rnn-nade-{name}", f"sigmoid-{name}")]
         for name in TITLES
     }
-    return "\n".join(
-        [
-            draw("curves-messages", "messages", messages, "nats a token"),
-            draw("curves-chords", "chords of MuseData", chords, "nats a token"),
-            *(
-                draw(
-                    f"curves-{name}",
-                    f"RNN-NADE and the sigmoid model, {title}",
-                    of_sets[name],
-                    "nats a frame",
-                )
-                for name, title in TITLES.items()
-            ),
-        ]
-    )
+    drawn = [
+        draw("curves-messages", "messages", messages, "nats a token"),
+        draw("curves-chords", "chords of MuseData", chords, "nats a token"),
+        *(
+            draw(f"curves-{name}", f"RNN-NADE and the sigmoid model, {title}", of_sets[name], "nats a frame")
+            for name, title in TITLES.items()
+        ),
+    ]
+    return "\n".join(filter(None, drawn))
 
 
 def shown(caption: str, *names: str) -> str:
@@ -703,7 +697,9 @@ def structure_claim(
 ) -> Claim:
     """Whether anything is learnt beyond frequencies."""
     nats = gained(measured, corpora)
-    told = ", ".join(f"`{run}` {before - after:.2f}" for run, (before, after) in nats.items())
+    told = ", ".join(
+        f"`{run}` {before - after:.2f} ({1 - after / before:.0%})" for run, (before, after) in nats.items()
+    )
     holds = (
         all(before - after > HALVED for before, after in nats.values()) if len(nats) == len(MUSIC) else None
     )
