@@ -40,7 +40,7 @@ ALPHAS, GAMMAS = ("0.05", "0.25", "0.75"), ("0.5", "1.0", "2.0")
 GRID = [(alpha, gamma) for alpha in ALPHAS for gamma in GAMMAS]
 CHOSEN = ("0.25", "0.5")
 """Alpha and gamma of `mozart.toml`."""
-BEYOND = [("0.85", "2.0"), ("0.9", "2.0")]
+BEYOND = [("0.9", "2.0")]
 """Points beyond the grid, where keys that sound count most and the likelier finds them too."""
 RATES = ("0.01", "0.001", "0.0001")
 EPOCH = 36.5
