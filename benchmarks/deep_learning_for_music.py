@@ -138,9 +138,9 @@ LISTENERS, FOR_NADE, TIES = 26, 3, 3
 EMBEDDED = {
     "classical": ("figure-6", "Figure 6: messages of 60 ticks (o on, x off), classical"),
     "muse-all": ("figure-8", "Figure 8: chords of one key, Muse-All"),
-    "sigmoid-jsb": ("sigmoid-jsb", "The poster: keys of the sigmoid model, JSB"),
-    "sigmoid-nottingham": ("sigmoid-nottingham", "The poster: keys of the sigmoid model, Nottingham"),
-    "sigmoid-musedata": ("sigmoid-musedata", "The poster: keys of the sigmoid model, MuseData"),
+    "sigmoid-jsb": ("map-sigmoid-jsb", "The poster: keys of the sigmoid model, JSB"),
+    "sigmoid-nottingham": ("map-sigmoid-nottingham", "The poster: keys of the sigmoid model, Nottingham"),
+    "sigmoid-musedata": ("map-sigmoid-musedata", "The poster: keys of the sigmoid model, MuseData"),
 }
 """Run, picture and title of each map of embeddings."""
 ENGRAVED = {"bach": "4", "classical": "5", "muse-all": "7", "muse-truncated": "7", "sigmoid-musedata": ""}
