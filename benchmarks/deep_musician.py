@@ -447,7 +447,7 @@ def claims(
   {report.spread(learnt["valid"])} and {report.spread(learnt["test"])} of the validation and the test piece,
   where the keys' frequencies alone give {corpus["frequencies, valid"]:.2f} and
   {corpus["frequencies, test"]:.2f} (confirmed would be {1 - CLEARLY_BELOW:.0%} below on both).
-  {about_forced(figures)}
+  {about_forced(found, figures)}
 - *With cross-entropy the generated melodies are empty* (4.3): by the likelier
   {word(empty(bce["likelier"], own))}, by drawing {word(empty(bce["drawn"], own))}. Density {told["bce"]};
   the training pieces have {own:.2f}, the held-out ones {corpus["held-out density"]:.2f}.
@@ -490,17 +490,20 @@ def cures(figures: Figures, corpus: float) -> bool | None:
     return any(alike([density("likelier")(figures[name])], corpus) for name in names)
 
 
-def about_forced(figures: Figures) -> str:
+def about_forced(found: Sequence[report.Log], figures: Figures) -> str:
     """What a network learns that is fed with true frames at first, in words."""
-    if not {"forced", FORCED_FOCAL} <= set(figures):
+    log = next((log for log in found if log.run.name == "forced" and log.done), None)
+    if log is None or FORCED_FOCAL not in figures:
         return ""
-    forced, focal_too = figures["forced"], figures[FORCED_FOCAL]
+    nats = [event["valid"]["classical"] for event in log.validations]
+    best = min(range(len(nats)), key=nats.__getitem__)
+    focal_too = figures[FORCED_FOCAL]
     return (
-        "What keeps it from learning is that it hears its own frames from the first update on: `forced`, "
-        f"which is fed\n  with the true ones at first, has {forced['valid nats']:.2f} and "
-        f"{forced['test nats']:.2f}. By the likelier its music has a density\n  of "
-        f"{forced['likelier']['density']:.2f}, and {focal_too['likelier']['density']:.2f} with focal loss "
-        f"besides (alpha 0.75, gamma 2; drawn {focal_too['drawn']['density']:.2f})."
+        "What keeps it from learning is that it hears its own frames: of `forced`, which is fed with the "
+        f"true ones\n  at first and with its own at last, validation falls to {nats[best]:.2f} after "
+        f"{log.validations[best]['step'] / EPOCH:.0f} epochs, and is {nats[-1]:.2f} in the end.\n  Then its "
+        f"music is as empty by the likelier, {figures['forced']['likelier']['density']:.2f}, and "
+        f"{focal_too['likelier']['density']:.2f} with focal loss besides (alpha 0.75, gamma 2)."
     )
 
 
