@@ -456,9 +456,10 @@ def claims(
   than not.
 - *Focal loss cures it* (4.3.1): {word(cures(figures, own))} by the likelier: a density within a factor of
   {SOUNDS_ALIKE:g} of the corpus's is what {alike_by_likelier(figures, own)}. By drawing there was nothing to
-  cure: density {told["focal"]} at alpha {CHOSEN[0]} and gamma {CHOSEN[1]}, which were chosen because of the
-  grid their draws come nearest to the corpus. Draws of every key by its frequency alone, without any network,
-  have {corpus["noise, density"]:.2f}, and by the table below the networks' are hardly to be told from these.
+  cure: density {told["focal"]} at alpha {CHOSEN[0]} and gamma {CHOSEN[1]}, which were
+  chosen because, of the grid, their draws come nearest to the corpus. Draws of every key by its frequency
+  alone, without any network, have {corpus["noise, density"]:.2f}, and by the table below the networks' are
+  hardly to be told from these.
 - *Accuracy and F1 look fine on silence* (5.2): {word(accuracy > 0.95)} of accuracy, {accuracy:.3f};
   {word(weighted > 0.95)} of an F1 that is weighed by class, {weighted:.3f}; not of the F1 of sounding
   cells, which is {corpus["silence, f1"]:.0f} by definition.
@@ -501,9 +502,11 @@ def about_forced(found: Sequence[report.Log], figures: Figures) -> str:
     return (
         "What keeps it from learning is that it hears its own frames: of `forced`, which is fed with the "
         f"true ones\n  at first and with its own at last, validation falls to {nats[best]:.2f} after "
-        f"{log.validations[best]['step'] / EPOCH:.0f} epochs, and is {nats[-1]:.2f} in the end.\n  Then its "
-        f"music is as empty by the likelier, {figures['forced']['likelier']['density']:.2f}, and "
-        f"{focal_too['likelier']['density']:.2f} with focal loss besides (alpha 0.75, gamma 2)."
+        f"{log.validations[best]['step'] / EPOCH:.0f} epochs, and is {nats[-1]:.2f} in the end.\n  From the "
+        f"empty input it is then as silent by the likelier, with focal loss too (alpha 0.75, gamma 2). But "
+        f"after\n  true stretches focal loss keeps it from falling silent: F1 of what it goes on with is "
+        f"{focal_too['free']['f1']:.2f},\n  by cross-entropy {figures['forced']['free']['f1']:.2f} (*free*, "
+        "below)."
     )
 
 
