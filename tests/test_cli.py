@@ -494,6 +494,19 @@ dataset._cores = lambda: 2
     assert "leaked" not in result.stderr
 
 
+def test_ctrl_c_waits_for_no_thread_that_waits_for_work(tmp_path: Path) -> None:
+    situation = f"""
+import os
+from concurrent.futures import ThreadPoolExecutor, process
+from cadenza.cli import shell
+pool = ThreadPoolExecutor(1)
+pool.submit(int).result()
+shell.app = lambda **_: os.kill(os.getpid(), {int(signal.SIGINT)})
+"""
+    result = cadenza_in(situation, folder=tmp_path)
+    assert (result.returncode, result.stdout, result.stderr) == (130, "", "cadenza: stopped\n")
+
+
 def test_corpora_that_need_a_package_say_so(tmp_path: Path) -> None:
     (tmp_path / "boulanger").mkdir()
     situation = (

@@ -80,8 +80,9 @@ def _end_workers() -> None:
         worker.kill()
     for worker in workers:
         worker.join()
-    for thread in threading.enumerate():  # the one that led them closes their pipes
-        if thread is not threading.main_thread() and not thread.daemon:
+    # Those that led them close their pipes now. Other threads may wait for work for ever, as the studio's do.
+    for thread in threading.enumerate():
+        if type(thread).__module__ == "concurrent.futures.process":
             thread.join()
 
 
