@@ -461,3 +461,9 @@ def test_vocabularies_that_are_none(
     save_file(tensors | {"words": change(tensors["words"])}, path)
     with pytest.raises(CadenzaError, match=f"the checkpoint .* is damaged: .*{message}"):
         load_model(tmp_path / "run" / "last")
+
+
+def test_steps_are_of_chords_alone() -> None:
+    assert TokenLSTMConfig(tokens="truncated", steps=4).steps == 4
+    with pytest.raises(CadenzaError, match="steps is of chords, and the tokens are messages: leave it out"):
+        TokenLSTMConfig(tokens="messages", steps=4)

@@ -249,7 +249,9 @@ class _TokenSizes:
     def __post_init__(self) -> None:
         _check_counts(self, "steps", "embedding", "width", "layers")
         _check("vocabulary", self.vocabulary >= 0, "0 or more", self.vocabulary)
-        token_form(self.tokens, self.steps)
+        chords = isinstance(token_form(self.tokens, self.steps), Chords)
+        if not chords and self.steps != type(self).steps:
+            raise CadenzaError(f"steps is of chords, and the tokens are {self.tokens}: leave it out")
 
     @property
     def form(self) -> TokenForm:
