@@ -18,10 +18,7 @@ import resource
 import statistics
 import sys
 import time
-from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from itertools import combinations
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -30,25 +27,41 @@ import numpy as np
 import protocol
 import report
 import runs
-import staves
 import texts
-from numpy.typing import NDArray
-from texts import Text
+from huang_and_wu import (
+    BLIND,
+    CORPORA,
+    EMBEDDED,
+    ENGRAVED,
+    FIGURES,
+    FLOOR,
+    FULL_CLASSICAL,
+    MUSE_ALL,
+    MUSIC,
+    NAME,
+    PUBLISHED,
+    THEIRS,
+    TITLES,
+    TOKENS,
+    before_training,
+    best_of,
+    by_frequency,
+    corpus_heard,
+    finished,
+    frames,
+    key_frequencies,
+    keys_of,
+    music,
+    of_tokens,
+    recipe_of,
+    text_of,
+    valid_of,
+    weights,
+)
+from huang_and_wu_claims import claims
 
-from cadenza.compose import Sampling, Wish, generate, generate_after, load_model
-from cadenza.corpus import Split
-from cadenza.dataset import prepare_as
-from cadenza.midi import write_midi
 from cadenza.plot import INK, LINES, PAPER, QUIET, curves
-from cadenza.recipe import Recipe, load_recipe
-from cadenza.representation.chords import Chords, Names
-from cadenza.representation.messages import Messages, Performance
-from cadenza.representation.pianoroll import PianoRoll, RollSequence
-from cadenza.representation.tokens import TokenSequence
-from cadenza.score import Score
-
-NAME = "deep-learning-for-music"
-FIGURES = report.RESULTS / NAME
+from cadenza.representation.messages import Messages
 
 
 def planned(name: str) -> runs.Planned:
@@ -97,202 +110,6 @@ GPU_QUEUE = [
 ]
 """As many epochs as in the paper."""
 
-TOKENS = {
-    "bach": Text(Messages(), "chorales"),
-    "classical": Text(Messages(), "classical"),
-    "muse-all": Text(Chords(), "musedata"),
-    "muse-truncated": Text(Chords(truncated=True), "musedata"),
-    "chords-jsb": Text(Chords(1), "jsb"),
-    "chords-nottingham": Text(Chords(), "nottingham"),
-}
-"""What the networks of tokens learn from."""
-MUSIC = ("bach", "classical", "muse-all", "muse-truncated")
-"""The paper's own."""
-CORPORA = {
-    "Bach, messages": (TOKENS["bach"], "Bach Only", 1_663_576, 35_509),
-    "classical, messages": (TOKENS["classical"], "Truncated Classical", 11_413_884, 132_437),
-    "MuseData, chords": (TOKENS["muse-all"], "Muse-All", 245_202, 39_289),
-    "MuseData, three keys of more than four": (TOKENS["muse-truncated"], "Muse-Truncated", 245_202, 21_510),
-    "POP909, performance": (Text(Performance(), "pop909"), "–", 0, 0),
-    "POP909, names": (Text(Names(), "pop909"), "–", 0, 0),
-}
-"""Each with what the paper calls it, its tokens and its vocabulary there."""
-FULL_CLASSICAL = (24_654_390, 175_467)
-MUSE_ALL = 39_289
-"""Distinct frames of MuseData's training split."""
-
-TITLES = {"jsb": "JSB", "nottingham": "Nottingham", "musedata": "MuseData", "piano-midi": "Piano-midi"}
-FRAMES_A_QUARTER = {"jsb": 1, "nottingham": 2, "musedata": 2, "piano-midi": 2}
-PUBLISHED = {"jsb": 5.56, "nottingham": 2.31, "musedata": 5.60, "piano-midi": 7.05}
-"""RNN-NADE's nats a frame on the test splits (Boulanger-Lewandowski et al., 2012)."""
-BESIDE = {"jsb": "chords-jsb", "nottingham": "chords-nottingham", "musedata": "muse-all"}
-"""Sets with a run of tokens on them."""
-FLOOR = 5.6
-"""Of RNN-NADE on JSB, all frames."""
-
-BLIND = {"Bach messages": (7.0, 1.87), "RNN-NADE": (5.3, 1.7), "Muse-All": (6.2, 2.4)}
-"""The paper's mean ratings from 1 to 10, and their deviations."""
-LISTENERS, FOR_NADE, TIES = 26, 3, 3
-"""Of whom so many liked RNN-NADE better, and so many as well."""
-
-EMBEDDED = {
-    "classical": ("figure-6", "Figure 6: messages of 60 ticks (o on, x off), classical"),
-    "muse-all": ("figure-8", "Figure 8: chords of one key, Muse-All"),
-    "sigmoid-jsb": ("sigmoid-jsb", "The poster: keys of the sigmoid model, JSB"),
-    "sigmoid-nottingham": ("sigmoid-nottingham", "The poster: keys of the sigmoid model, Nottingham"),
-    "sigmoid-musedata": ("sigmoid-musedata", "The poster: keys of the sigmoid model, MuseData"),
-}
-"""Run, picture and title of each map of embeddings."""
-ENGRAVED = {"bach": "4", "classical": "5", "muse-all": "7", "muse-truncated": "7", "sigmoid-musedata": ""}
-"""Runs whose music the paper's figures show; without a number, the poster."""
-THEIRS = {
-    "bach": (50, "4 hours"),
-    "classical": (15, "22 hours"),
-    "muse-all": (800, "7 hours"),
-    "muse-truncated": (100, "7 hours"),
-}
-"""Epochs of the paper's runs, and how long they took; the last on a CPU, the others on a GPU."""
-HALVED = 0.69
-"""Nats less that halve a perplexity."""
-PLAYED = Sampling(top_p=1, greedy=0.5)
-"""The paper's mixture of its two schemes."""
-
-
-def recipe_of(name: str) -> Recipe:
-    """A recipe of the paper."""
-    return load_recipe(runs.ROOT / "recipes" / NAME / f"{name}.toml")
-
-
-def weights(run: str) -> Path:
-    """The best weights of a run."""
-    return runs.ROOT / "runs" / NAME / run / "best"
-
-
-# --- What is measured -------------------------------------------------------------------------------------
-
-
-def rolls_of(name: str, split: Split) -> list[RollSequence]:
-    """A side of a set as binary frames."""
-    corpus = prepare_as(PianoRoll(FRAMES_A_QUARTER[name], articulated=False), name)
-    return [corpus.sequence(piece) for piece in corpus.side(split)]
-
-
-def frames(name: str) -> Callable[[Path], dict[str, float]]:
-    """Measures a network of frames on a set."""
-
-    def measure(folder: Path) -> dict[str, float]:
-        score = load_model(folder).sequence_model.log_probabilities
-        test = [-score(piece, None).sum(1) for piece in rolls_of(name, "test")]
-        valid = np.concatenate([-score(piece, None).sum(1) for piece in rolls_of(name, "valid")])
-        text = Text(Chords(FRAMES_A_QUARTER[name]), name)
-        known = text.known.find(np.concatenate(text.pieces("valid"))) >= 0
-        return {
-            "test": float(np.concatenate(test).mean()),
-            "test from 2": float(np.concatenate([nats[1:] for nats in test]).mean()),
-            "valid": float(valid.mean()),
-            "valid, known": float(valid[known].mean()),
-        }
-
-    return measure
-
-
-def keys_of(run: str) -> NDArray[np.bool_] | None:
-    """The keys that sound in the training pieces of a sigmoid model, (88,); None for a network of tokens."""
-    if run in TOKENS:
-        return None
-    pieces = rolls_of(run.removeprefix("sigmoid-"), "train")
-    return np.concatenate([piece.rows for piece in pieces]).max(0) > 0
-
-
-def key_frequencies(name: str) -> float:
-    """Nats a frame of the validation split by how often each key sounds in training."""
-    rate = np.concatenate([p.rows for p in rolls_of(name, "train")]).mean(0).clip(1e-6, 1 - 1e-6)
-    rows = np.concatenate([p.rows for p in rolls_of(name, "valid")])
-    return float(-np.where(rows, np.log(rate), np.log1p(-rate)).sum(1).mean())
-
-
-@contextmanager
-def untrained(name: str) -> Generator[tuple[Path, float]]:
-    """A run's network before its first update: its checkpoint, and its validation loss."""
-    from cadenza.train import Run
-
-    with TemporaryDirectory() as folder:
-        run = Run(recipe_of(name), Path(folder))
-        (nats,) = run.check()["valid"].values()
-        yield Path(folder) / "best", nats
-
-
-def before_training(name: str) -> dict[str, float]:
-    """The untrained network: nats a token, and what it draws from nothing; Bach's music is kept."""
-    with untrained(name) as (folder, nats):
-        found = texts.taken(TOKENS[name], "full distribution", "empty input")(folder)
-        if name == "bach":
-            wish = Wish(bars=8, seed=1, sampling=Sampling(top_p=1))
-            keep(generate(wish, model=load_model(folder)).score, "bach-untrained")
-    return {"nats": nats} | found
-
-
-def by_frequency(name: str) -> dict[str, float]:
-    """Tokens drawn by frequency; their music is kept."""
-    text = TOKENS[name]
-    draws = [texts.by_frequency(text, seed) for seed in range(1, texts.TAKES + 1)]
-    keep(text.form.decode(TokenSequence(draws[0], text.form)), f"{name}-by-frequency")
-    return texts.heard(text.form, draws)
-
-
-def music(name: str) -> Callable[[Path], int]:
-    """Eight bars by a run, from nothing and after a random place in its corpus, kept; how many notes."""
-
-    def measure(folder: Path) -> int:
-        sampling = PLAYED if name in TOKENS else Sampling()
-        model, wish = load_model(folder), Wish(bars=8, seed=1, sampling=sampling)
-        takes = {name: generate(wish, model=model)}
-        if name in TOKENS:
-            takes[f"{name}-after"] = generate_after(TOKENS[name].corpus, wish, model=model)
-        for kept, take in takes.items():
-            keep(take.score, kept)
-        return sum(len(take.added) for take in takes.values())
-
-    return measure
-
-
-def keep(score: Score, name: str) -> None:
-    """A score as MIDI and in staff notation beside the page."""
-    write_midi(score, FIGURES / f"{name}.mid")
-    staves.engrave(score, FIGURES / f"{name}.png")
-
-
-# --- What the logs say ------------------------------------------------------------------------------------
-
-
-def finished(log: report.Log) -> bool:
-    """Whether a run came to its end: to its last epoch, or validation had long stopped improving."""
-    nats = [valid_of(log, event) for event in log.validations]
-    patience = log.recipe.training.patience
-    return log.done or (bool(nats) and len(nats) - 1 - nats.index(min(nats)) >= patience)
-
-
-def valid_of(log: report.Log, event: dict[str, Any]) -> float:
-    """The validation loss of a line."""
-    return event["valid"][log.recipe.data.corpora[0]]
-
-
-def best_of(log: report.Log) -> tuple[int, dict[str, Any]]:
-    """The epoch with the lowest validation loss, counted from 1, and its line."""
-    epoch = min(range(len(log.validations)), key=lambda i: valid_of(log, log.validations[i]))
-    return epoch + 1, log.validations[epoch]
-
-
-def of_tokens(found: Sequence[report.Log]) -> list[report.Log]:
-    """The runs of networks of tokens."""
-    return [log for log in found if log.recipe.model == "token_lstm" and log.validations]
-
-
-def text_of(log: report.Log) -> Text:
-    """What a run of tokens learnt from."""
-    return TOKENS[log.run.name.removeprefix("gpu-")]
-
-
 # --- Figures ----------------------------------------------------------------------------------------------
 
 
@@ -335,21 +152,15 @@ def training_figures(found: Sequence[report.Log]) -> str:
         name: [log for log in found if log.run.name in (f"rnn-nade-{name}", f"sigmoid-{name}")]
         for name in TITLES
     }
-    return "\n".join(
-        [
-            draw("curves-messages", "messages", messages, "nats a token"),
-            draw("curves-chords", "chords of MuseData", chords, "nats a token"),
-            *(
-                draw(
-                    f"curves-{name}",
-                    f"RNN-NADE and the sigmoid model, {title}",
-                    of_sets[name],
-                    "nats a frame",
-                )
-                for name, title in TITLES.items()
-            ),
-        ]
-    )
+    drawn = [
+        draw("curves-messages", "messages", messages, "nats a token"),
+        draw("curves-chords", "chords of MuseData", chords, "nats a token"),
+        *(
+            draw(f"curves-{name}", f"RNN-NADE and the sigmoid model, {title}", of_sets[name], "nats a frame")
+            for name, title in TITLES.items()
+        ),
+    ]
+    return "\n".join(filter(None, drawn))
 
 
 def shown(caption: str, *names: str) -> str:
@@ -508,12 +319,6 @@ def table_schemes(name: str, measured: report.Measured) -> str:
     return f"### `{name}`\n\n{table}"
 
 
-def corpus_heard(name: str, measured: report.Measured) -> dict[str, float]:
-    """The same of stretches of the corpus."""
-    text = TOKENS[name]
-    return measured.once(f"corpus of {name}", lambda: texts.heard(text.form, texts.of_corpus(text)))
-
-
 def table_embeddings(embedded: dict[str, dict[str, float]]) -> str:
     """What embeddings know of pitch."""
     rows: list[list[object]] = []
@@ -532,352 +337,6 @@ def table_blind() -> str:
     """The paper's ratings."""
     rows = [[name, mean, deviation, "**not testable here**"] for name, (mean, deviation) in BLIND.items()]
     return report.markdown(["sample", "mean rating", "deviation", "here"], rows)
-
-
-# --- The page: claims -------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Claim:
-    """What the paper says, whether it is so, and by which figures."""
-
-    said: str
-    holds: bool | None
-    """None: not known yet, for want of a run."""
-    shown: str = ""
-    testable: bool = True
-    runs: tuple[str, ...] = ()
-    """By whose weights or logs it is judged."""
-
-    def known_by(self, ended: set[str]) -> Claim:
-        """The same; not known yet where a run has not ended."""
-        return self if set(self.runs) <= ended else replace(self, holds=None)
-
-    def __str__(self) -> str:
-        words = {True: "confirmed", False: "not confirmed", None: "not known yet"}
-        verdict = words[self.holds] if self.testable else "not testable here"
-        return f"- *{self.said}*: **{verdict}**. {self.shown}".rstrip()
-
-
-def claims(
-    found: Sequence[report.Log],
-    measured: report.Measured,
-    corpora: dict[str, dict[str, float]],
-    of_frames: dict[str, dict[str, float]],
-    embedded: dict[str, dict[str, float]],
-) -> str:
-    """All of them, in the paper's order; those on runs that have not ended are not known yet."""
-    made = [
-        *corpus_claims(corpora),
-        voices_claim(measured),
-        *untrained_claims(measured),
-        frequency_claim(measured),
-        structure_claim(found, measured, corpora),
-        vocabulary_claim(found, measured, corpora),
-        *embedding_claims(found, embedded),
-        poster_claim(embedded),
-        sigmoid_claim(measured, of_frames),
-        Claim("The music of the two models is at least comparable to RNN-NADE's", None, testable=False),
-        sample_size_claim(),
-        preference_claim(),
-        nade_claim(of_frames),
-        Claim(
-            "Training took 4 hours (Bach), 22 (classical), 7 (Muse-All) and 7 on a CPU (Muse-Truncated)",
-            None,
-            "Other machines, epochs and corpora; minutes of a core and epochs here stand below.",
-            testable=False,
-        ),
-    ]
-    ended = {log.run.name for log in found if finished(log)}
-    return "\n".join(str(claim.known_by(ended)) for claim in made)
-
-
-def corpus_claims(corpora: dict[str, dict[str, float]]) -> list[Claim]:
-    """What is said of the vocabularies."""
-    rare = {title: corpora[title]["rare"] for title in ("Bach, messages", "classical, messages")}
-    whole = corpora["MuseData, chords"]["vocabulary"]
-    thinned = corpora["MuseData, three keys of more than four"]["vocabulary"]
-    return [
-        Claim(
-            "In both corpora of messages more than two thirds of the tokens occur less than ten times",
-            all(share > 2 / 3 for share in rare.values()),
-            "; ".join(f"{title}: {share:.1%}" for title, share in rare.items())
-            + ". Of four voices on paper, with no performer's timing, fewer messages are rare.",
-        ),
-        Claim("Muse-All has 39,289 tokens", whole == MUSE_ALL, f"{whole:,}, with no frame truncated."),
-        Claim(
-            "Muse-Truncated, with three keys at random of more than four, has 21,510 tokens",
-            abs(thinned / 21_510 - 1) < 0.01,
-            f"{thinned:,}; the draw is random, so within a hundredth counts.",
-        ),
-    ]
-
-
-def voices_claim(measured: report.Measured) -> Claim:
-    """Whether tracks one after the other hide what sounds together."""
-    said = "With tracks one after the other it is hard to learn which of their notes sound together"
-    figure = measured.on(weights("bach"), "voices of bach", texts.told_of_voices(TOKENS["bach"]))
-    if not figure:
-        return Claim(said, None)
-    gain = 1 - figure["own"] / figure["another"]
-    return Claim(
-        said,
-        gain < 0.05,
-        f"A chorale's bass costs `bach` {figure['own']:.3f} nats a token after the voices above it and "
-        f"{figure['another']:.3f} after those of another chorale: {gain:.1%} less, its key included "
-        "(confirmed: under 5 %).",
-        runs=("bach",),
-    )
-
-
-def untrained_claims(measured: report.Measured) -> list[Claim]:
-    """What the baseline of messages lacks."""
-    each = {
-        name: (
-            measured.once(f"untrained {name}", lambda name=name: before_training(name)),
-            corpus_heard(name, measured),
-        )
-        for name in ("bach", "classical")
-    }
-
-    def told(key: str) -> str:
-        return "; ".join(
-            f"{own[key]:.0%} of {n}, its corpus {corpus[key]:.0%}" for n, (own, corpus) in each.items()
-        )
-
-    return [
-        Claim(
-            "The untrained model has no on-off structure",
-            all(own["closing"] < corpus["closing"] / 2 for own, corpus in each.values()),
-            f"Of its offs, these let go of a key that is down: {told('closing')}{after_training(measured)}.",
-        ),
-        Claim(
-            "which results in many rests",
-            all(own["silent"] > corpus["silent"] for own, corpus in each.values()),
-            f"Of the time nothing sounds in {told('silent')}: keys that are never let go of sound on.",
-        ),
-    ]
-
-
-def after_training(measured: report.Measured) -> str:
-    """The same after training, where there is any."""
-    key = "full distribution from empty input by bach"
-    after = measured.figures.get(key, {}).get("figure")
-    return f"; of bach after training {after['closing']:.0%}" if after else ""
-
-
-def frequency_claim(measured: report.Measured) -> Claim:
-    """What the baseline of chords lacks."""
-    random = measured.once("by frequency", lambda: by_frequency("muse-all"))
-    corpus = corpus_heard("muse-all", measured)
-    return Claim(
-        "Chords drawn by frequency are dissonant and have no local structure",
-        random["scale"] < corpus["scale"] and random["kept"] < corpus["kept"] / 2,
-        f"Of the keys in two neighbours {random['kept']:.0%} are in both, in the corpus "
-        f"{corpus['kept']:.0%}; "
-        f"{random['scale']:.0%} of the notes lie in the best scale, in the corpus {corpus['scale']:.0%}.",
-    )
-
-
-def gained(measured: report.Measured, corpora: dict[str, dict[str, float]]) -> dict[str, tuple[float, float]]:
-    """Nats a token by frequency on the whole validation split, and of the best weights, by run."""
-    titles = {text: title for title, (text, *_) in CORPORA.items()}
-    found = {run: measured.figures.get(f"tokens of {run}", {}).get("figure") for run in MUSIC}
-    return {
-        run: (corpora[titles[TOKENS[run]]]["by frequency"], nats)
-        for run, nats in found.items()
-        if nats is not None
-    }
-
-
-def after_epochs(found: Sequence[report.Log], *names: str) -> str:
-    """How long some runs were trained, beside the paper's, in words."""
-    of = {log.run.name: len(log.validations) for log in found}
-    return ", ".join(
-        f"`{name}` after {of.get(name, 0)} epochs (the paper: {THEIRS[name][0]})" for name in names
-    )
-
-
-def structure_claim(
-    found: Sequence[report.Log], measured: report.Measured, corpora: dict[str, dict[str, float]]
-) -> Claim:
-    """Whether anything is learnt beyond frequencies."""
-    nats = gained(measured, corpora)
-    told = ", ".join(f"`{run}` {before - after:.2f}" for run, (before, after) in nats.items())
-    holds = (
-        all(before - after > HALVED for before, after in nats.values()) if len(nats) == len(MUSIC) else None
-    )
-    return Claim(
-        "The models learn meaningful musical structure",
-        holds,
-        f"Fewer nats a token of the whole validation split than by frequency: {told} (confirmed: {HALVED} "
-        "or more in all four, half of the perplexity; what is meaningful, likelihood does not tell). "
-        f"{after_epochs(found, *MUSIC)}."
-        if nats
-        else "",
-        runs=MUSIC,
-    )
-
-
-def vocabulary_claim(
-    found: Sequence[report.Log], measured: report.Measured, corpora: dict[str, dict[str, float]]
-) -> Claim:
-    """Bach beside classical."""
-    said = "The larger vocabulary hinders the classical model beside Bach's"
-    nats = gained(measured, corpora)
-    if not {"bach", "classical"} <= set(nats):
-        return Claim(said, None)
-    bach, classical = (1 - after / before for before, after in (nats["bach"], nats["classical"]))
-    return Claim(
-        said,
-        bach > classical,
-        f"Of the nats by frequency `bach` does without {bach:.0%}, `classical` without {classical:.0%}. That "
-        "is likelihood; which is more pleasing is not testable here. Nor is it the vocabulary alone: it is "
-        f"other music, and trained were {after_epochs(found, 'bach', 'classical')}.",
-        runs=("bach", "classical"),
-    )
-
-
-def embedding_claims(found: Sequence[report.Log], embedded: dict[str, dict[str, float]]) -> list[Claim]:
-    """What the maps are said to show."""
-    clusters = "Figure 6: on and off are told apart among medium notes, and not among the rare low and high"
-    near = "Figure 6: similar pitches lie close together"
-    along = "Figure 6: pitches progress in a line"
-    thirds = "Figure 8: low, medium and high notes are told apart cleanly"
-    made = [Claim(said, None) for said in (clusters, near, along, thirds)]
-    if figure := embedded.get("classical"):
-        medium, others = figure["kind, medium"], figure["kind, others"]
-        made[0] = Claim(
-            clusters,
-            medium >= 0.9 and others < medium,
-            f"The nearest vector is of the same kind for {medium:.0%} of the medium notes and {others:.0%} "
-            "of the others, by chance for half (confirmed: nine tenths, and more than of the others). "
-            f"{after_epochs(found, 'classical')}, on a tenth of its tokens.",
-            runs=("classical",),
-        )
-        made[1] = Claim(
-            near,
-            figure["pitch"] < figure["pitch by chance"] / 2,
-            f"To the nearest of its kind it is {figure['pitch']:.1f} semitones on average, by chance "
-            f"{figure['pitch by chance']:.1f} (confirmed: less than half).",
-            runs=("classical",),
-        )
-        made[2] = Claim(along, figure["line"] > 0.5, variance(figure), runs=("classical",))
-    if figure := embedded.get("muse-all"):
-        made[3] = Claim(
-            thirds,
-            figure["third"] >= 0.9,
-            f"Of {figure['third']:.0%} the nearest is as low, medium (C3 to C5) or high, by chance "
-            f"{figure['third by chance']:.0%} (confirmed: nine tenths). {variance(figure)} "
-            f"{after_epochs(found, 'muse-all')}.",
-            runs=("muse-all",),
-        )
-    cloud = "Figure 6: the rare low and high notes are an indistinct cloud in the center"
-    apart = "Figure 8: the lowest and highest pitches are grouped together and slightly apart"
-    by_eye = "By eye, of the map above:"
-    return [
-        made[0],
-        Claim(
-            cloud,
-            False,
-            f"{by_eye} many of the lowest are in the middle, the highest all over.",
-            runs=("classical",),
-        ),
-        *made[1:],
-        Claim(
-            apart,
-            True,
-            f"{by_eye} 32, 34, 36, 38, 39 lie among 91, 92, 93 and 96 in the middle; 31, 33, 88, 89 do not.",
-            runs=("muse-all",),
-        ),
-    ]
-
-
-def variance(figure: dict[str, float]) -> str:
-    """How far a map is a line of pitches."""
-    return f"A straight line of the map holds {figure['line']:.0%} of the variance of pitch."
-
-
-def poster_claim(embedded: dict[str, dict[str, float]]) -> Claim:
-    """Whether the sigmoid model's vectors know of pitch."""
-    said = "The poster, by its map: the sigmoid model was not able to learn effectively"
-    maps = {run: figure for run, figure in embedded.items() if run not in TOKENS}
-    told = "; ".join(
-        f"`{run}`: {figure['pitch']:.1f} semitones, by chance {figure['pitch by chance']:.1f}, and "
-        f"{figure['line']:.0%} of the variance of pitch along a line"
-        for run, figure in maps.items()
-    )
-    return Claim(
-        said,
-        all(figure["pitch"] > figure["pitch by chance"] / 2 for figure in maps.values()) if maps else None,
-        f"To the nearest key's vector it is {told} (confirmed: no map has keys nearer than half of chance)."
-        if maps
-        else "",
-        runs=tuple(maps),
-    )
-
-
-def sigmoid_claim(measured: report.Measured, of_frames: dict[str, dict[str, float]]) -> Claim:
-    """Whether the sigmoid model's likelihood says the same."""
-    said = "The same by likelihood, which the poster does not give"
-    sets = ("jsb", "nottingham", "musedata")
-    shares: dict[str, float] = {}
-    for name in sets:
-        floor = measured.once(f"keys' frequencies, {name}", lambda name=name: key_frequencies(name))
-        sigmoid, nade = (of_frames.get(f"{kind}-{name}") for kind in ("sigmoid", "rnn-nade"))
-        if sigmoid and nade:
-            shares[name] = (floor - sigmoid["valid"]) / (floor - nade["valid"])
-    if not shares:
-        return Claim(said, None)
-    told = ", ".join(f"{share:.0%} on {TITLES[name]}" for name, share in shares.items())
-    return Claim(
-        said,
-        all(share < 0.5 for share in shares.values()),
-        f"Of the way from the keys' frequencies to RNN-NADE it comes {told} (confirmed: under half on all).",
-        runs=tuple(f"{kind}-{name}" for name in sets for kind in ("sigmoid", "rnn-nade")),
-    )
-
-
-def sample_size_claim() -> Claim:
-    """What the paper's own numbers say."""
-    from scipy.stats import binomtest, ttest_ind_from_stats
-
-    def p(one: str, other: str) -> float:
-        (a, b), (c, d) = BLIND[one], BLIND[other]
-        result: Any = ttest_ind_from_stats(a, b, LISTENERS, c, d, LISTENERS, equal_var=False)
-        return float(result.pvalue)
-
-    values = {f"{one} and {other}": p(one, other) for one, other in combinations(BLIND, 2)}
-    against = LISTENERS - FOR_NADE - TIES
-    sign: Any = binomtest(against, against + FOR_NADE)
-    return Claim(
-        "26 listeners are too few to tell the samples apart statistically",
-        min(values.values()) > 0.05,
-        "By the published means and deviations alone (Welch's test): "
-        + ", ".join(f"{pair} p = {value:.2g}" for pair, value in values.items())
-        + f". And {against} liked another sample better than RNN-NADE's, {FOR_NADE} did not (ties left out): "
-        f"p = {sign.pvalue:.2g} by the sign test, if an even coin is what that is held against.",
-    )
-
-
-def preference_claim() -> Claim:
-    """Three of 26."""
-    return Claim(
-        f"Only {FOR_NADE} of {LISTENERS} liked RNN-NADE better, {TIES} as well",
-        None,
-        "It takes listeners (`cadenza listen`).",
-        testable=False,
-    )
-
-
-def nade_claim(of_frames: dict[str, dict[str, float]]) -> Claim:
-    """Whether its opponent is as strong as published."""
-    said = "RNN-NADE is a robust estimator of distributions: its published likelihoods can be had"
-    tested = {n: f["test"] for n in PUBLISHED if (f := of_frames.get(f"rnn-nade-{n}"))}
-    told = ", ".join(f"{TITLES[name]} {nats:.2f} ({PUBLISHED[name]:.2f})" for name, nats in tested.items())
-    holds = all(nats <= 1.05 * PUBLISHED[name] for name, nats in tested.items())
-    told = f"{told} (confirmed: no more than a twentieth above, on all four)." if tested else ""
-    return Claim(said, holds, told, runs=tuple(f"rnn-nade-{name}" for name in PUBLISHED))
 
 
 def floors(of_frames: dict[str, dict[str, float]], ended: set[str]) -> str:
@@ -1075,11 +534,11 @@ has."""
 MUSIC_TEXT = """
 ## Music
 
-Eight bars each with seed 1, by half arg-max and half draws from the full distribution, the paper's mixture;
-the untrained network by full draws. No more than a bar passes in silence and no note is longer than four
-bars, which are rules of ours. Staff notation is made of sixteenths, split at middle C. A network of messages
-writes voice after voice, so the first bars may hold one or two of four. The sigmoid model draws every key by
-its chance."""
+Eight bars each with seed 1, by half arg-max and half draws from the full distribution, the paper's mixture.
+No more than a bar passes in silence and no note is longer than four bars, which are rules of ours. The two
+baselines are 128 plain draws, with no such rule. Staff notation is made of sixteenths, split at middle C. A
+network of messages writes voice after voice, so the first bars may hold one or two of four. The sigmoid model
+draws every key by its chance."""
 SCHEMES_TEXT = f"""
 ## Sampling
 

@@ -518,7 +518,7 @@ def table_music(page: Page) -> str:
 
     def add(title: str, figure: dict[str, float] | None, file: str = "") -> None:
         if figure:
-            link = f"[MIDI]({NAME}/{file}.mid)" if file else ""
+            link = f"[MIDI]({NAME}/{file}.mid), [picture]({NAME}/{file}.png)" if file else ""
             rows.append([title, *(f"{figure[name]:.2f}" for name in SHOWN), link])
 
     for epoch in EPOCHS:

@@ -276,6 +276,10 @@ def test_unknown_style_tempo_and_model(model: compose.Model, tmp_path: Path) -> 
     for name in ("nobody", "", "n" * 300):
         with pytest.raises(CadenzaError, match=f"no model '{name}': there are biaxial"):
             load_model(name)
+    with pytest.raises(
+        CadenzaError, match=r"no model 'token-lstm': did you mean token_lstm\? There are biaxial"
+    ):
+        load_model("token-lstm")
     with pytest.raises(CadenzaError, match="holds no checkpoint"):
         load_model(tmp_path)
 
