@@ -7,7 +7,8 @@ form of FORMS. The corpus side is every metrical piece of at least 64 bars, its 
 lag: notes in common over notes in either of two bars so far apart, the mean over bars
 (`measures.self_similarity`). A row passes where the median of the pieces lies within the quartiles of the
 corpus. *Ends*: share of the pieces whose last bar has fewer onsets than their median bar, and whose last
-notes are held for at least half of a bar; of the corpus, every metrical piece to its own end.
+notes are held for at least half of a bar; of the corpus, every metrical piece to its own end, and of sixty
+pieces of 16 bars besides, for twelve say little.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ CORPUS_OF_STYLE = {"pop": "pop909", "classical": "classical"}
 """Chorales have about fifteen bars."""
 BARS = 64
 PIECES = 12
+SHORT, SHORTS = 16, 60
+"""Bars and number of the shorter pieces whose ends are counted."""
 LAGS = (4, 8, 16)
 FORMS = (None, "AABACABA")
 
@@ -91,6 +94,11 @@ def main() -> int:
         share = float(np.mean([ends(score) for score in whole]))
         print(f"{style:11}{'corpus':11} {share:.0%} of the pieces end")
         rows.append({"style": style, "form": "corpus", "ends": share})
+        short = Wish(bars=SHORT, style=style, sampling=Sampling(top_p=options.top_p))
+        takes = [generate(replace(short, seed=seed), model=model) for seed in range(1, SHORTS + 1)]
+        share = float(np.mean([ends(take.score) for take in takes]))
+        print(f"{style:11}{f'{SHORT} bars':11} {share:.0%} of the pieces end")
+        rows.append({"style": style, "bars": SHORT, "form": None, "ends": share})
         for form in FORMS:
             plan = None if form is None else Form.parse(form)
             wish = Wish(bars=BARS, style=style, sampling=Sampling(top_p=options.top_p))

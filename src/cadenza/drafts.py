@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cadenza.engine.chooser import Drawn, Passage, Side, Span
+from cadenza.engine.ending import draw_ending, stream_to_end, until_ending
 from cadenza.engine.generate import sequence_of, stream
 from cadenza.engine.leaning import Aims
 from cadenza.engine.sampler import Sampling
@@ -29,6 +30,7 @@ from cadenza.representation.events import (
     STEPS_PER_SECOND,
     EventSequence,
     Frame,
+    Grid,
 )
 from cadenza.representation.pianoroll import KEYS, SILENT, PianoRoll, RollSequence, notes_of
 from cadenza.representation.tokens import Vocabulary, Voice
@@ -57,6 +59,9 @@ USUAL: Final = 5.0
 """and after a prompt at least what is usual in them."""
 FOUR_BARS: Final = 16
 """In beats."""
+
+ENDING: Final = 3
+"""Bars at the end of a piece from nothing that are drawn several times, at most half of it."""
 
 TOLD_EVERY: Final = 4
 """Steps or tokens after which a listener is told of the notes that they make."""
@@ -148,7 +153,7 @@ def drafts_of(
     drafts: list[Draft] = []
     for i in range(0, len(seeds), AT_ONCE):
         begun = time.perf_counter()
-        takes = _draw_in_step(wish, player, passage, seeds[i : i + AT_ONCE])
+        takes = _draw_in_step(wish, player, passage, frame.grid, seeds[i : i + AT_ONCE])
         seconds = (time.perf_counter() - begun) / len(takes)
         remarks = _cut(every, heard, "notes")
         drafts += [Draft(*add(frame, plan, drawn), heard, remarks, seconds) for drawn in takes]
@@ -156,15 +161,18 @@ def drafts_of(
 
 
 def _draw_in_step(
-    wish: Wish, model: JointModel[Any, Any], passage: Passage, seeds: Sequence[int]
+    wish: Wish, model: JointModel[Any, Any], passage: Passage, grid: Grid, seeds: Sequence[int]
 ) -> list[list[Drawn]]:
     """The notes of a passage for each of several seeds."""
+    how: dict[str, Any] = {"constraints": wish.constraints, "sampling": wish.sampling}
     takes: list[list[Drawn]] = [[] for _ in seeds]
-    together = Together[Any].begin(
-        model, passage, constraints=wish.constraints, sampling=wish.sampling, seeds=seeds
-    )
-    for take, note in together:
-        takes[take].append(note)
+    before = until_ending(passage)
+    if before is not passage or passage.ending is None:
+        for take, note in Together[Any].begin(model, before, seeds=seeds, **how):
+            takes[take].append(note)
+    if passage.ending is not None:
+        for drawn, seed in zip(takes, seeds, strict=True):
+            drawn.extend(draw_ending(model, passage, drawn, grid, seed=seed, **how))
     return takes
 
 
@@ -195,10 +203,11 @@ def draft_around(
     places = places_in(around.frame, plan.end)
     setting = asking(around.setting, wish.asked, around.frame, plan)
     stops = STOP in around.setting.known.kinds
-    span = Span(first, stop, longest - first, may_end=_last_bar(places, first, stop) if stops else None)
+    span = Span(first, stop, longest - first, may_end=_bars_before(1, places, first, stop) if stops else None)
     aims = aims_of(wish.asked, around.frame, around.prompt)
     passage = Passage(span, places, around.prompt, setting, wish.style, side, single, aims)
-    drawn = _overheard_notes(_stream(wish, model.sequence_model, passage), listen, around.frame, plan)
+    notes = _stream(wish, model.sequence_model, passage, around.frame.grid)
+    drawn = _overheard_notes(notes, listen, around.frame, plan)
     seconds = time.perf_counter() - begun
     score, notes = around.frame.score, note_array([])
     if drawn:
@@ -246,7 +255,7 @@ def _cut(every: int, most: int, things: str) -> tuple[str, ...]:
 
 def draw(wish: Wish, model: Model, frame: Frame, prompt: EventSequence | None, plan: Plan) -> Iterator[Drawn]:
     """The notes of a plan one after the other, as they are drawn."""
-    return _stream(wish, model.sequence_model, passage_of(wish, model, frame, prompt, plan))
+    return _stream(wish, model.sequence_model, passage_of(wish, model, frame, prompt, plan), frame.grid)
 
 
 def passage_of(wish: Wish, model: Model, frame: Frame, prompt: EventSequence | None, plan: Plan) -> Passage:
@@ -260,11 +269,14 @@ def passage_of(wish: Wish, model: Model, frame: Frame, prompt: EventSequence | N
     places = places_in(frame, plan.end)
     told = isinstance(model.sequence_model, EditModel) and not wish.asked.is_nothing
     setting = asking(FREE, wish.asked, frame, plan) if told else FREE
-    span = Span(first, max(end, first + 1), longest - first)
+    span, ending = Span(first, max(end, first + 1), longest - first), None
     if plan.ends and isinstance(model.sequence_model, EditModel):
         setting = replace(setting, known=stop_at(end, places(end)))
-        span = replace(span, may_end=_last_bar(places, first, end))
-    return Passage(span, places, prompt, setting, wish.style, aims=aims_of(wish.asked, frame, prompt))
+        span = replace(span, may_end=_bars_before(1, places, first, end))
+    if plan.ends and isinstance(model.sequence_model, JointModel):
+        ending = max(_bars_before(ENDING, places, first, end), (first + end) // 2)
+    aims = aims_of(wish.asked, frame, prompt)
+    return Passage(span, places, prompt, setting, wish.style, aims=aims, ending=ending)
 
 
 def aims_of(asked: Asked, frame: Frame, prompt: EventSequence | None) -> Aims:
@@ -282,9 +294,9 @@ def aims_of(asked: Asked, frame: Frame, prompt: EventSequence | None) -> Aims:
     return Aims(gap, beat / (GROWTH * densest), asked.register, asked.dynamics)
 
 
-def _last_bar(places: Places, first: int, stop: int) -> int:
-    """The step a bar, or a second, before a region of the steps from `first` up to `stop` stops."""
-    return max(first, stop - (places(stop - 1)[1] or STEPS_PER_SECOND))
+def _bars_before(bars: int, places: Places, first: int, stop: int) -> int:
+    """The step so many bars, or seconds, before a region of the steps from `first` up to `stop` stops."""
+    return max(first, stop - bars * (places(stop - 1)[1] or STEPS_PER_SECOND))
 
 
 def asking(setting: Setting, asked: Asked, frame: Frame, plan: Plan) -> Setting:
@@ -331,8 +343,13 @@ def _steps(frame: Frame, plan: Plan) -> tuple[int, int, int]:
     return begin, end, longest
 
 
-def _stream(wish: Wish, model: SequenceModel[EventSequence, Any], passage: Passage) -> Iterator[Drawn]:
-    return stream(model, passage, constraints=wish.constraints, sampling=wish.sampling, seed=wish.seed)
+def _stream(
+    wish: Wish, model: SequenceModel[EventSequence, Any], passage: Passage, grid: Grid
+) -> Iterator[Drawn]:
+    how: dict[str, Any] = {"constraints": wish.constraints, "sampling": wish.sampling, "seed": wish.seed}
+    if passage.ending is not None and isinstance(model, JointModel):
+        return stream_to_end(cast("JointModel[Any, Any]", model), passage, grid, **how)
+    return stream(model, passage, **how)
 
 
 def places_in(frame: Frame, end: int) -> Places:

@@ -58,6 +58,8 @@ class Passage:
     """Whether drawn notes sound one at a time."""
     aims: Aims = NO_AIMS
     """What they are to be like in the mean."""
+    ending: int | None = None
+    """Step from which on the end of a piece is drawn several times (see `engine.ending`); None for never."""
 
 
 @dataclass(frozen=True)

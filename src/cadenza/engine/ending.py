@@ -1,0 +1,116 @@
+"""Draws the last bars of a piece several times, and keeps one that the model takes for an end.
+
+That a piece stops at a step is told, but little learnt: most pieces end in some way, few in any one. What a
+model does know is how likely a piece is over after given notes, told nothing of where it stops. Music x that
+is drawn from p(x), and of which one is chosen with a chance in proportion to p(END | x), is drawn, as nearly
+as the number of tries allows, from p(x | END), the music that ends there (sampling importance resampling:
+Rubin, "Using the SIR algorithm to simulate posterior distributions", 1988).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cadenza.engine.chooser import Drawn, Passage
+from cadenza.engine.constraints import Constraints
+from cadenza.engine.generate import sequence_of, stream
+from cadenza.engine.sampler import Sampling
+from cadenza.engine.together import Together
+from cadenza.representation.events import END, EventSequence, Grid
+from cadenza.sequence import JointModel, Places, SequenceModel
+
+TRIES: Final = 8
+"""How often the last bars are drawn."""
+HEARD: Final = 128
+"""Notes by which it is judged whether the piece is over."""
+
+
+def until_ending(passage: Passage) -> Passage:
+    """A passage up to where its ending begins; as it is where it has none, or is nothing else."""
+    begin = passage.ending
+    if begin is None or begin <= passage.span.begin:
+        return passage
+    return replace(passage, span=replace(passage.span, end=begin, may_end=None))
+
+
+def stream_to_end(
+    model: JointModel[Any, Any],
+    passage: Passage,
+    grid: Grid,
+    *,
+    constraints: Constraints,
+    sampling: Sampling,
+    seed: int,
+) -> Iterator[Drawn]:
+    """What `generate.stream` draws of a passage, but for its ending, of which several are drawn."""
+    drawn: list[Drawn] = []
+    before = until_ending(passage)
+    if before is not passage:
+        for note in stream(model, before, constraints=constraints, sampling=sampling, seed=seed):
+            drawn.append(note)
+            yield note
+    yield from draw_ending(model, passage, drawn, grid, constraints=constraints, sampling=sampling, seed=seed)
+
+
+def draw_ending(
+    model: JointModel[Any, Any],
+    passage: Passage,
+    drawn: list[Drawn],
+    grid: Grid,
+    *,
+    constraints: Constraints,
+    sampling: Sampling,
+    seed: int,
+) -> list[Drawn]:
+    """The notes of a passage's ending, after those that were drawn before it."""
+    random = np.random.default_rng((seed, passage.span.end))
+    seeds: list[int] = random.integers(1 << 32, size=TRIES).tolist()
+    begin = max(passage.ending or 0, passage.span.begin)
+    heard = _joined(passage.prompt, drawn, grid)
+    rest = replace(passage, prompt=heard, span=replace(passage.span, begin=begin))
+    tries: list[list[Drawn]] = [[] for _ in seeds]
+    together = Together[Any].begin(model, rest, constraints=constraints, sampling=sampling, seeds=seeds)
+    for take, note in together:
+        tries[take].append(note)
+    chances = [
+        chance_of_end(model, _joined(heard, notes, grid), passage.style, passage.places) for notes in tries
+    ]
+    total = sum(chances)
+    return tries[random.choice(TRIES, p=[chance / total for chance in chances] if total else None)]
+
+
+def chance_of_end(
+    model: SequenceModel[EventSequence, Any], heard: EventSequence | None, style: str | None, places: Places
+) -> float:
+    """How likely a piece is over after some notes, by a model that is told nothing of where it stops."""
+    chance = 0.0
+
+    def look(_: int, logits: NDArray[np.float32]) -> int:
+        nonlocal chance
+        weights = np.exp(logits.astype(np.float64) - float(logits.max()))
+        chance = float(weights[END] / weights.sum())
+        return END
+
+    if heard is not None:
+        heard = heard.part(slice(-HEARD, None), complete=False)
+    model.step(model.start(heard, style, places), look)
+    return chance
+
+
+def _joined(before: EventSequence | None, drawn: list[Drawn], grid: Grid) -> EventSequence | None:
+    """Notes and what was drawn after them; None of nothing."""
+    if not drawn:
+        return before
+    after = sequence_of(drawn, grid)
+    if before is None:
+        return after
+    columns = {
+        name: np.concatenate([getattr(before, name), getattr(after, name)])
+        for name in ("rows", "onsets", "positions", "bars")
+    }
+    return EventSequence(**columns, grid=grid, complete=False)

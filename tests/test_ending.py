@@ -1,0 +1,107 @@
+"""The last bars of a piece are drawn several times, and one is kept that the model takes for an end."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from cadenza import compose
+from cadenza.compose import Wish, continue_, generate, generate_takes, load_model
+from cadenza.engine import ending
+from cadenza.engine.ending import chance_of_end
+from cadenza.representation import events
+from cadenza.representation.events import EventSequence, Frame
+from cadenza.score import Notes
+
+BAR = 4 * 480
+
+
+@pytest.fixture(scope="module")
+def model() -> compose.Model:
+    return load_model()
+
+
+def rows(notes: Notes) -> list[tuple[int, ...]]:
+    return [tuple(note.tolist()) for note in notes]
+
+
+def metrical(take: compose.Take) -> EventSequence:
+    """A piece as rows."""
+    return events.encode_in(Frame(take.score, "metrical", 0, 0))
+
+
+def over(model: compose.Model, take: compose.Take) -> float:
+    """How likely the composer finds a piece to be over at its end."""
+    heard = metrical(take)
+    return chance_of_end(model.sequence_model, heard, take.style, lambda step: (step % 96, 96))
+
+
+def test_the_chance_of_an_end_is_that_of_the_likelihood(model: compose.Model) -> None:
+    """But for what is recalled, which draws sharpen."""
+    take = generate(Wish(bars=2, seed=3), model=model)
+    heard = metrical(take)
+    assert len(heard) < ending.HEARD
+    scores = model.sequence_model.log_probabilities(replace(heard, complete=True), "pop")
+    assert over(model, take) == pytest.approx(np.exp(scores[-1, 0]), rel=0.3)
+
+
+def test_of_several_ends_one_is_kept_that_is_likely_to_be_one(
+    model: compose.Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wishes = [Wish(bars=8, seed=seed, style=style) for seed in range(1, 7) for style in ("pop", "classical")]
+    several = [generate(wish, model=model) for wish in wishes]
+    monkeypatch.setattr(ending, "TRIES", 1)
+    first = [generate(wish, model=model) for wish in wishes]
+    for chosen, other in zip(several, first, strict=True):
+        begin = 5 * BAR
+        assert rows(chosen.added[chosen.added["start"] < begin - BAR]) == rows(
+            other.added[other.added["start"] < begin - BAR]
+        )
+        assert chosen.added["start"].max() < 8 * BAR
+    means = [np.mean([over(model, take) for take in takes]) for takes in (several, first)]
+    assert means[0] > 2 * means[1]
+
+
+def test_what_is_no_end_is_never_kept(model: compose.Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    def only_the_third(*_: object) -> float:
+        asked.append(1)
+        return float(len(asked) == 3)
+
+    take = generate(Wish(bars=4, seed=1), model=model)
+    monkeypatch.setattr(ending, "chance_of_end", only_the_third)
+    third = generate(Wish(bars=4, seed=1), model=model)
+    assert len(asked) == ending.TRIES
+    asked.clear()
+    assert rows(generate(Wish(bars=4, seed=1), model=model).added) == rows(third.added)
+    monkeypatch.setattr(ending, "chance_of_end", lambda *_: 0.0)  # then any may be
+    assert len(generate(Wish(bars=4, seed=1), model=model).added)
+    assert len(take.added)
+
+
+@pytest.mark.parametrize("bars", [1, 2, 7])
+def test_takes_end_as_they_do_alone(model: compose.Model, bars: int) -> None:
+    wish = Wish(bars=bars, seed=5, style="classical")
+    alone = [generate(replace(wish, seed=seed), model=model) for seed in (5, 6, 7)]
+    together = generate_takes(wish, 3, model=model)
+    assert [rows(take.added) for take in together] == [rows(take.added) for take in alone]
+    assert all(len(take.added) and take.added["start"].max() < bars * BAR for take in alone)
+
+
+def test_a_listener_hears_the_whole_piece(model: compose.Model) -> None:
+    told: dict[tuple[int, int], int] = {}
+
+    def listen(notes: Notes) -> None:
+        told.update({(n["start"].item(), n["pitch"].item()): n["end"].item() for n in notes})
+
+    take = generate(Wish(bars=6, seed=2), model=model, listen=listen)
+    assert set(told) == {(n["start"].item(), n["pitch"].item()) for n in take.added}
+
+
+def test_what_goes_on_does_not_end(model: compose.Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    piece = generate(Wish(bars=2, seed=1), model=model).score
+    monkeypatch.setattr(ending, "draw_ending", None)
+    assert len(continue_(piece, Wish(bars=2, seed=1), model=model).added)
