@@ -91,6 +91,49 @@ def test_values_out_of_range(values: dict[str, Any], message: str) -> None:
         Sampling(**values)
 
 
+def mixed_frequencies(sampling: Sampling, copies: dict[int, float], draws: int = 8000) -> np.ndarray:
+    sampler = Sampler(sampling, seed=5)
+    return np.bincount([sampler.draw(FIVE, copies=copies) for _ in range(draws)], minlength=5) / draws
+
+
+def lift(own: float, copied: float, kept: float) -> float:
+    """By how much a logit is higher where a symbol of some chance is copied too; the logits' share is kept."""
+    return float(np.log1p(copied / (kept * own)))
+
+
+def test_copies_are_drawn_in_the_mixture() -> None:
+    """Half of the draws by the logits; three tenths copy the first symbol, two the second."""
+    copies = {0: lift(0.05, 0.3, 0.5), 1: lift(0.4, 0.2, 0.5)}
+    expected = 0.5 * np.exp(FIVE) + [0.3, 0.2, 0, 0, 0]
+    assert mixed_frequencies(Sampling(top_p=1.0), copies) == pytest.approx(expected, abs=0.02)
+
+
+@pytest.mark.parametrize("sampling", [Sampling(top_p=0.69), Sampling(top_p=1.0, top_k=2)])
+def test_what_is_unlikely_is_cut_by_the_logits_alone(sampling: Sampling) -> None:
+    """A copy that is nearly certain is left as often as was said, and an unlikely one is drawn."""
+    copies = {0: lift(0.05, 0.9, 0.08), 4: lift(0.1, 0.02, 0.08)}
+    expected = [0.9, 0.08 * 0.4 / 0.7, 0.08 * 0.3 / 0.7, 0, 0.02]
+    assert mixed_frequencies(sampling, copies) == pytest.approx(expected, abs=0.01)
+
+
+def test_a_copy_that_is_masked_is_none() -> None:
+    logits = FIVE.copy()
+    logits[1] = -np.inf
+    sampler = Sampler(Sampling(), 1)
+    assert {sampler.draw(logits, copies={1: 50.0}) for _ in range(500)} == {0, 2, 3, 4}
+
+
+def test_the_likeliest_may_be_a_copy() -> None:
+    for sampling in (Sampling(temperature=0), Sampling(greedy=1), Sampling(temperature=0.01)):
+        assert {Sampler(sampling, seed).draw(FIVE, copies={0: 600.0, 4: 599.0}) for seed in range(9)} == {0}
+
+
+def test_a_low_temperature_sharpens_the_mixture() -> None:
+    found = mixed_frequencies(Sampling(0.5, 1.0), {0: float(np.log(8)), 3: float(np.log(2))})
+    squares = np.array([0.4, 0.4, 0.3, 0.3, 0.1]) ** 2
+    assert found == pytest.approx(squares / squares.sum(), abs=0.02)
+
+
 def test_less_strict_draws_leave_out_less() -> None:
     def possible(strictness: float) -> set[int]:
         sampler = Sampler(Sampling(top_p=0.6), 1)

@@ -207,7 +207,7 @@ def test_a_stream_that_is_closed_leaves_nothing_behind(shipped: NumpyComposer) -
 )
 @pytest.mark.parametrize("strictness", [1.0, 0.25])
 def test_draws_together_are_those_of_each(sampling: Sampling, strictness: float) -> None:
-    """With ties and masks."""
+    """With ties and masks, and where some symbols may be copied by some."""
     rng = np.random.default_rng(1)
     one, other = ([Sampler(sampling, seed) for seed in range(5)] for _ in range(2))
     for _ in range(100):
@@ -215,8 +215,12 @@ def test_draws_together_are_those_of_each(sampling: Sampling, strictness: float)
         logits[rng.random(logits.shape) < 0.3] = -np.inf
         logits[:, 0] = 0
         recent = [rng.integers(30, size=3).tolist() for _ in range(5)]
-        alone = [s.draw(own, lately, strictness) for s, own, lately in zip(one, logits, recent, strict=True)]
-        assert draw_together(other, logits, recent, strictness).tolist() == alone
+        copies = [dict(zip(rng.integers(30, size=k).tolist(), 5 * rng.random(k), strict=True)) for k in range(5)]
+        if rng.random() < 0.3:
+            copies = [{}] * 5
+        each = zip(one, logits, recent, copies, strict=True)
+        alone = [s.draw(own, lately, strictness, some) for s, own, lately, some in each]
+        assert draw_together(other, logits, recent, strictness, copies).tolist() == alone
 
 
 def test_no_symbol_for_one_of_several() -> None:

@@ -9,7 +9,7 @@ business: of events a row is a note, of piano rolls a step, and its fields are t
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
@@ -31,8 +31,33 @@ ChooseTogether = Callable[[int, NDArray[np.float32], NDArray[np.intp]], NDArray[
 """Draws a symbol of a field for each of some takes, (drawn,), from their logits, (drawn, symbols), which it
 may write over; the last are their indices among the takes."""
 
+Copies = Mapping[int, float]
+"""By how much the logits of some symbols are higher in a mixture, for what may be copied, than the model's own."""
+
 Places = Callable[[int], tuple[int, int]]
 """Position in the bar and length of the bar, in steps, of a step of the piece."""
+
+
+class Mixing(ABC):
+    """A `Choose` that treats what may be copied apart: it is not offered a mixture, but both parts of it."""
+
+    @abstractmethod
+    def mix(self, field: int, logits: NDArray[np.float32], copies: Copies) -> int:
+        """Draws a symbol from the mixture."""
+
+
+class MixingTogether(ABC):
+    """The same for a `ChooseTogether`."""
+
+    @abstractmethod
+    def mix(
+        self,
+        field: int,
+        logits: NDArray[np.float32],
+        copies: Sequence[Copies],
+        takes: NDArray[np.intp],
+    ) -> NDArray[np.intp]:
+        """Draws a symbol from the mixture of each of some takes."""
 
 
 class SequenceModel(ABC, Generic[S, State]):

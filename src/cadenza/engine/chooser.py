@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from cadenza.engine.constraints import Constraints
 from cadenza.engine.leaning import NO_AIMS, Aims, Leaning
-from cadenza.engine.sampler import Sampler, Sampling, draw_together
+from cadenza.engine.sampler import NO_COPIES, Sampler, Sampling, draw_together
 from cadenza.representation.edits import Fixed
 from cadenza.representation.events import DURATION, END, PITCH, SHIFT, EventSequence
-from cadenza.sequence import FREE, Places, Setting
+from cadenza.sequence import FREE, Copies, Mixing, MixingTogether, Places, Setting
 
 REMEMBERED: Final = 48
 """Pitches drawn lately that a repetition penalty falls on."""
@@ -72,7 +72,7 @@ class Drawn:
 
 
 @dataclass
-class Chooser:
+class Chooser(Mixing):
     """Masks the logits of each field with what must hold, then samples."""
 
     sampler: Sampler
@@ -121,16 +121,20 @@ class Chooser:
         return self.constraints.limits or self.passage.single or len(self.fixed) > 0
 
     def __call__(self, field_index: int, logits: NDArray[np.float32]) -> int:
+        return self.mix(field_index, logits, NO_COPIES)
+
+    def mix(self, field: int, logits: NDArray[np.float32], copies: Copies) -> int:
+        """See `sequence.Mixing`."""
         logits = logits.copy()
-        self.mask(field_index, logits)
-        self.leaning.weigh(field_index, logits)
-        if field_index == 0:
-            symbol = self._shift(logits)
-        elif field_index == 1:
-            symbol = self.sampler.draw(logits, self.recent)
+        self.mask(field, logits)
+        self.leaning.weigh(field, logits)
+        if field == 0:
+            symbol = self._shift(logits, copies)
+        elif field == 1:
+            symbol = self.sampler.draw(logits, self.recent, copies=copies)
         else:
-            symbol = self.sampler.draw(logits, strictness=LENIENT)
-        self.chosen(field_index, symbol)
+            symbol = self.sampler.draw(logits, strictness=LENIENT, copies=copies)
+        self.chosen(field, symbol)
         return symbol
 
     def mask(self, field_index: int, logits: NDArray[np.float32]) -> None:
@@ -169,10 +173,10 @@ class Chooser:
         """Whether a key above the last one may be struck at its onset."""
         return bool(self._open_keys(self.onset)[self.pitch + 1 :].any())
 
-    def _shift(self, logits: NDArray[np.float32]) -> int:
+    def _shift(self, logits: NDArray[np.float32], copies: Copies) -> int:
         """Draws from masked logits until there is room."""
         while np.isfinite(logits).any():
-            symbol = self.sampler.draw(logits, strictness=LENIENT)
+            symbol = self.sampler.draw(logits, strictness=LENIENT, copies=copies)
             if symbol == END or self._has_room(symbol):
                 return symbol
             logits[symbol] = -np.inf
@@ -232,7 +236,7 @@ class Chooser:
         return Drawn(row, self.onset, self.passage.places(self.onset))
 
 
-class Choosers:
+class Choosers(MixingTogether):
     """The choosers of several takes of one passage, which draw in step; each as it would alone."""
 
     def __init__(
@@ -252,30 +256,41 @@ class Choosers:
         self, field_index: int, logits: NDArray[np.float32], takes: NDArray[np.intp]
     ) -> NDArray[np.intp]:
         """See `sequence.ChooseTogether`."""
+        return self.mix(field_index, logits, [NO_COPIES] * len(takes), takes)
+
+    def mix(
+        self,
+        field: int,
+        logits: NDArray[np.float32],
+        copies: Sequence[Copies],
+        takes: NDArray[np.intp],
+    ) -> NDArray[np.intp]:
+        """See `sequence.MixingTogether`."""
         drawing = self.each if len(takes) == len(self.each) else self._chosen(takes)
-        if field_index == 0:
+        if field == 0:
             self._plain = not self._crowded and all(chooser.begun for chooser in drawing)
             if not self._plain:  # where there may be no room a shift may be drawn more than once
-                pairs = zip(drawing, logits, strict=True)
-                return np.array([chooser(field_index, own) for chooser, own in pairs], np.intp)
+                each = zip(drawing, logits, copies, strict=True)
+                return np.array([chooser.mix(field, own, some) for chooser, own, some in each], np.intp)
         if self._plain:
-            self._mask(field_index, logits, drawing, takes)
+            self._mask(field, logits, drawing, takes)
         else:
             for chooser, own in zip(drawing, logits, strict=True):
-                chooser.mask(field_index, own)
-        if field_index in self._leaning:
+                chooser.mask(field, own)
+        if field in self._leaning:
             for chooser, own in zip(drawing, logits, strict=True):
-                chooser.leaning.weigh(field_index, own)
-        is_pitch = field_index == 1
+                chooser.leaning.weigh(field, own)
+        is_pitch = field == 1
         symbols = draw_together(
             [chooser.sampler for chooser in drawing],
             logits,
             [chooser.recent for chooser in drawing] if is_pitch else [()] * len(drawing),
             1.0 if is_pitch else LENIENT,
+            copies,
         )
-        if field_index < 2:
+        if field < 2:
             for chooser, symbol in zip(drawing, symbols.tolist(), strict=True):
-                chooser.chosen(field_index, symbol)
+                chooser.chosen(field, symbol)
         return symbols
 
     def _mask(

@@ -27,7 +27,7 @@ from cadenza.engine.arithmetic import (
     squared_relu,
 )
 from cadenza.engine.cache import Array, Cache, JointCache
-from cadenza.engine.recall import Memory, Recall, Targets
+from cadenza.engine.recall import Memory, Recall, Targets, go_on, standing_of
 from cadenza.engine.trunk import PARTS, Block, Trunk, block_matrices, table
 from cadenza.representation.conditions import CONDITIONS, NO_CHORDS
 from cadenza.representation.edits import (
@@ -290,7 +290,7 @@ class NumpyComposer(JointModel[ComposerState, JointState]):
                 logits[0] = -np.inf
             if i == 1 and within:
                 logits[: state.pitch + 1] = -np.inf
-            row.append(choose(i, recalled.offer(i, logits)))
+            row.append(recalled.draw(i, logits, choose))
             if i == 0:
                 if row[0] == END:
                     return (END, 0, 0, 0, 0)
@@ -372,7 +372,8 @@ class NumpyComposer(JointModel[ComposerState, JointState]):
         digest.update(self._trunk.embedding.tobytes())
         for block in self._trunk.blocks:
             digest.update(block.query_key_value.tobytes())
-        digest.update(self._recall.table.tobytes())
+        for array in (self._recall.table, self._recall.standing):
+            digest.update(array.tobytes())
         return digest.hexdigest()
 
     def arrays_of(self, joint: JointState) -> dict[str, NDArray[Any]]:
@@ -425,7 +426,9 @@ class NumpyComposer(JointModel[ComposerState, JointState]):
             raise ValueError("its recalled rows are none")
         memory = Memory(self.config.context)
         self._recall.read(memory, last[take], drawn=True)
-        memory.keys, memory.rows, memory.filled = keys[take], rows[take], len(rows[take])
+        memory.filled = 0
+        memory.add(keys[take], rows[take])
+        memory.find_lasted()
         return memory
 
     def tell_one(self, joint: JointState, take: int, known: Known) -> None:
@@ -464,7 +467,7 @@ class NumpyComposer(JointModel[ComposerState, JointState]):
             elif i == 1 and some_within:
                 not_above = joint.pitches[drawn, None] >= KEYS
                 logits[not_above & within[drawn, None]] = -np.inf
-            symbols = choose(i, recalled.offer(i, logits, drawn), drawn)
+            symbols = recalled.draw(i, logits, drawn, choose)
             rows[drawn, i] = symbols
             recalled.drew(i, symbols, drawn)
             if i == 0:
@@ -515,14 +518,24 @@ class NumpyComposer(JointModel[ComposerState, JointState]):
         vectors = self._recall.vectors(rows)
         queries = np.concatenate([np.zeros((1, RECALL_WIDTH), np.float32), vectors])
         scores = np.empty_like(own)
+        lasted, linked = np.zeros(len(rows), np.int64), np.arange(len(rows)) > 0
         for i in range(0, len(own), CHUNK):
             part, first = slice(i, i + CHUNK), max(0, i - self.config.context)
             notes = slice(first, i + CHUNK)
             matches = (queries[part] @ queries[:-1][notes].T).astype(np.float64)
-            age = np.arange(len(own))[part, None] - np.arange(len(rows))[notes]
-            matches[(age < 1) | (age > self.config.context)] = -np.inf
-            targets = Targets(drawn[part], last[part])
-            scores[part] = self._recall.scores(own[part], known[part], matches, rows[notes], targets)
+            ages = np.arange(len(own))[part, None] - np.arange(len(rows))[notes]
+            matches[(ages < 1) | (ages > self.config.context)] = -np.inf
+            lasting = np.zeros(matches.shape, np.int64)
+            for t in range(i, min(i + CHUNK, len(own))):
+                # One more than may be copied, for from it is counted on.
+                read = slice(max(0, first - 1), t)
+                if t:
+                    go_on(lasted[read], rows[read], linked[read], rows[t - 1])
+                lasting[t - i, : t - first] = lasted[first:t]
+            standing, targets = standing_of(lasting, ages), Targets(drawn[part], last[part])
+            scores[part] = self._recall.scores(
+                own[part], known[part], matches, standing, rows[notes], targets
+            )
         return scores if sequence.complete else scores[:-1]
 
     def states(self, sequence: EventSequence, style: str | None) -> Array:
@@ -578,14 +591,16 @@ class NumpyComposer(JointModel[ComposerState, JointState]):
             elements.last[drawn],
             there + self._chosen_chord[elements.chords[drawn, 2]],
         )
-        matches, theirs = self._matches(elements)
+        matches, standing, theirs = self._matches(elements)
         targets = Targets(elements.next_rows[drawn], elements.last[drawn])
-        return self._recall.scores(own, read, matches[drawn], theirs, targets)
+        return self._recall.scores(own, read, matches[drawn], standing[drawn], theirs, targets)
 
-    def _matches(self, elements: Elements) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-        """How well what came before each note matches what was drawn last, and the notes.
+    def _matches(
+        self, elements: Elements
+    ) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
+        """How well what came before each note matches what was drawn last, how it stands to it, and the notes.
 
-        (elements, notes), minus infinity where a note was not read yet, and (notes, 5).
+        (elements, notes), minus infinity where a note was not read yet, the same, and (notes, 5).
         """
         after = np.flatnonzero(elements.kinds == AFTER)
         drawn = np.flatnonzero((elements.kinds == DRAWN) & ~elements.is_start)
@@ -597,12 +612,17 @@ class NumpyComposer(JointModel[ComposerState, JointState]):
             [np.zeros((1, RECALL_WIDTH), np.float32), self._recall.vectors(elements.rows[drawn])]
         )
         places = np.arange(len(elements.kinds))[:, None]
-        queries = found[np.searchsorted(drawn, places[:, 0], side="right")]
+        latest = np.searchsorted(drawn, places[:, 0], side="right")
+        queries = found[latest]
         matches = (queries @ keys.T).astype(np.float64)
         read = np.searchsorted(notes, places, side="right")
-        age = read - np.arange(len(notes))
-        matches[(age < 1) | (age > self.config.context)] = -np.inf
-        return matches, rows
+        ages = read - np.arange(len(notes))
+        matches[(ages < 1) | (ages > self.config.context)] = -np.inf
+        lasted = [np.zeros(len(rows), np.int64)]
+        for row in elements.rows[drawn].tolist():
+            lasted.append(lasted[-1].copy())
+            go_on(lasted[-1], rows, memory.linked[: len(rows)], row)
+        return matches, standing_of(np.stack(lasted)[latest], ages), rows
 
     def _score(
         self,

@@ -7,16 +7,25 @@ is meant. Chances are in double precision: along the fields of a row that is cop
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cadenza.architecture import RECALL_FIELDS, RECALL_NOTES, RECALL_WIDTH
+from cadenza.architecture import (
+    DISTANCES,
+    LASTING,
+    LASTING_FIELDS,
+    RECALL_FIELDS,
+    RECALL_NOTES,
+    RECALL_WIDTH,
+)
+from cadenza.engine.sampler import raised
 from cadenza.errors import CadenzaError
 from cadenza.representation.events import END, FIELDS
+from cadenza.sequence import Choose, ChooseTogether, Mixing, MixingTogether
 
 Array = NDArray[np.float32]
 Rows = NDArray[np.integer]
@@ -38,39 +47,86 @@ class Memory:
     """The notes that a piece has so far, each with what came before it.
 
     keys: (capacity, 64), rows: (capacity, 5), filled up to `filled`; the last `reach` of them are recalled.
+    linked: (capacity,), whether each goes on from the one before, and lasted: (capacity,), how many of the
+    notes before each are, in shift and pitch, the last drawn ones.
     recent: up to four, the last drawn rows, and query: (64,), these as one vector.
     """
 
     reach: int
     keys: Array = field(default_factory=lambda: np.empty((0, RECALL_WIDTH), np.float32))
     rows: NDArray[np.int64] = field(default_factory=lambda: np.empty((0, len(FIELDS)), np.int64))
+    linked: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, np.bool_))
+    lasted: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     filled: int = 0
     recent: list[list[int]] = field(default_factory=list[list[int]])
     query: Array = field(default_factory=lambda: np.zeros(RECALL_WIDTH, np.float32))
 
     def add(self, keys: Array, rows: Rows) -> None:
-        """Keeps rows (notes, 5), and what came before each (notes, 64)."""
+        """Keeps rows (notes, 5), and what came before each (notes, 64); zeros where they begin."""
         if self.filled + len(rows) > len(self.rows):
             self._make_room(len(rows))
-        end = self.filled + len(rows)
-        self.keys[self.filled : end], self.rows[self.filled : end] = keys, rows
-        self.filled = end
+        new = slice(self.filled, self.filled + len(rows))
+        self.keys[new], self.rows[new], self.linked[new], self.lasted[new] = keys, rows, keys.any(1), 0
+        self.filled = new.stop
 
     def seen(self) -> tuple[Array, NDArray[np.int64]]:
         """Keys and rows of the notes that can be recalled."""
-        kept = slice(max(0, self.filled - self.reach), self.filled)
-        return self.keys[kept], self.rows[kept]
+        return self.keys[self.kept], self.rows[self.kept]
+
+    @property
+    def kept(self) -> slice:
+        """Which of the notes can be recalled."""
+        return slice(max(0, self.filled - self.reach), self.filled)
+
+    def find_lasted(self) -> None:
+        """Finds out anew for how many notes those before each were the last drawn ones."""
+        end, linked = self.filled, self.linked
+        rows, lasted = self.rows[:end, :LASTING_FIELDS], self.lasted[:end]
+        lasted[:] = 0
+        alike = linked[:end].copy()
+        for back in range(1, min(LASTING[-1], end - 1) + 1):
+            alike[:back] = False
+            alike[back:] &= (rows[:-back] == rows[end - back]).all(1)
+            lasted += alike
+            if not (linked[end - back] and alike.any()):
+                break
+            alike[back:] &= linked[: end - back]
 
     def copy(self) -> Memory:
         """The same, to go on by itself."""
-        return replace(self, keys=self.keys[: self.filled].copy(), rows=self.rows[: self.filled].copy())
+        kept = slice(self.filled)
+        keys, rows = self.keys[kept].copy(), self.rows[kept].copy()
+        return replace(
+            self, keys=keys, rows=rows, linked=self.linked[kept].copy(), lasted=self.lasted[kept].copy()
+        )
 
     def _make_room(self, notes: int) -> None:
-        keys, rows = self.seen()
-        room = max(len(rows), notes, 64)
-        self.keys = np.concatenate([keys, np.empty((room, RECALL_WIDTH), np.float32)])
-        self.rows = np.concatenate([rows, np.empty((room, len(FIELDS)), np.int64)])
-        self.filled = len(rows)
+        kept = self.kept
+        filled = kept.stop - kept.start
+        room = max(filled, notes, 64)
+        self.keys = np.concatenate([self.keys[kept], np.empty((room, RECALL_WIDTH), np.float32)])
+        self.rows = np.concatenate([self.rows[kept], np.empty((room, len(FIELDS)), np.int64)])
+        self.linked = np.concatenate([self.linked[kept], np.empty(room, np.bool_)])
+        self.lasted = np.concatenate([self.lasted[kept], np.empty(room, np.int64)])
+        self.filled = filled
+
+
+def go_on(lasted: NDArray[np.int64], rows: Rows, linked: NDArray[np.bool_], row: Sequence[int]) -> None:
+    """Takes one more drawn row into how long matches have lasted, (notes,), in place; see `Memory`."""
+    alike = linked[1:] & (rows[:-1, 0] == row[0]) & (rows[:-1, 1] == row[1])
+    lasted[1:] = np.where(alike, lasted[:-1] + 1, 0)
+    lasted[:1] = 0
+
+
+def standing_of(lasted: NDArray[np.int64], ages: NDArray[np.int64]) -> NDArray[np.int64]:
+    """How matches stand (see `architecture.STANDINGS`) that have lasted for some notes, and lie some back."""
+    levels = _LEVELS[np.minimum(lasted, LASTING[-1])]
+    return (len(DISTANCES) + 1) * levels + _FAR[np.clip(ages, 0, DISTANCES[-1])]
+
+
+_LEVELS: Final = np.searchsorted(LASTING, np.arange(LASTING[-1] + 1), side="right")
+_FAR: Final = np.searchsorted(DISTANCES, np.arange(DISTANCES[-1] + 1), side="right")
+"""How many of LASTING and of DISTANCES so many notes are."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +174,7 @@ class Recall:
         if self._sharpness <= 0:
             raise CadenzaError("the tensor recall.sharpness is not above 0")
         self._own, self._own_bias = tensor("own.weight")[0], float(weights["recall.own.bias"][0])
+        self.standing, self._standing_stray = tensor("standing"), tensor("standing_stray")
         self._stray, self._stray_bias = tensor("stray.weight").T.copy(), tensor("stray.bias")
 
     def vectors(self, rows: Rows) -> Array:
@@ -137,12 +194,15 @@ class Recall:
         found = np.concatenate([np.zeros((1, RECALL_WIDTH), np.float32), self.vectors(path)])
         memory.add(found[len(before) : len(path)], rows)
         if drawn:
+            memory.find_lasted()
             memory.recent = path[-RECALL_NOTES:].tolist()
             memory.query = found[-1]
 
     def follow(self, memory: Memory, row: list[int]) -> None:
         """The same for one drawn row, in fewer calls."""
         memory.add(memory.query[None], np.array([row]))
+        kept = slice(memory.filled)
+        go_on(memory.lasted[kept], memory.rows[kept], memory.linked[kept], row)
         memory.recent = recent = [*memory.recent[1 - RECALL_NOTES :], row]
         index = [
             one[i] + offset
@@ -158,24 +218,26 @@ class Recall:
         Of the notes those that count; what the others have of the chances falls to the network.
         """
         keys, rows = memory.seen()
-        own = float(known @ self._own) + self._own_bias
+        standing = standing_of(memory.lasted[memory.kept], np.arange(len(rows), 0, -1))
         matches: Array = keys @ memory.query
-        # A chance is exp(sharpness * nearness - own), and nearness 1 where all matches.
-        nearest = (own + math.log(LEAST)) / self._sharpness
-        chosen = np.flatnonzero(matches > 1 + (nearest - 1) / SHARPER)
+        # A match is 1 where all is alike.
+        scores = self._sharpness * (1 + SHARPER * (matches - 1)) + self.standing[standing]
+        own = float(known @ self._own) + self._own_bias
+        chosen = np.flatnonzero(scores > own + math.log(LEAST))
         if not len(chosen):
             return Recalled([], [], [])
         if len(chosen) > MOST:
-            chosen = chosen[np.argpartition(matches[chosen], -MOST)[-MOST:]]
-        nearness = 1 + SHARPER * (matches[chosen].astype(np.float64) - 1)
-        chances: Chances = np.exp(self._sharpness * nearness - own)
+            chosen = chosen[np.argpartition(scores[chosen], -MOST)[-MOST:]]
+        chances: Chances = np.exp(scores[chosen].astype(np.float64) - own)
         counts = chances > LEAST * (1 + chances.sum())
-        return Recalled(rows[chosen[counts]].tolist(), chances[counts].tolist(), self._strays(known).tolist())
+        chosen = chosen[counts]
+        strays = _chances(self._astray(known) + self._standing_stray[standing[chosen]])
+        return Recalled(rows[chosen].tolist(), chances[counts].tolist(), strays.tolist())
 
-    def _strays(self, known: Array) -> Chances:
-        """How likely each field of a copy is drawn as the network says, from what is known (..., width)."""
-        odds: Chances = (known @ self._stray + self._stray_bias).astype(np.float64)
-        return 1 / (1 + np.exp(-odds))
+    def _astray(self, known: Array) -> Array:
+        """Log-odds of each field of a copy to be drawn as the network says, from what is known (..., width)."""
+        odds: Array = known @ self._stray + self._stray_bias
+        return odds
 
     def recalled_together(self, memories: list[Memory], known: Array) -> RecalledTogether:
         """The same of each of a few takes, from what is known (takes, width)."""
@@ -186,26 +248,29 @@ class Recall:
         own: Chances,
         known: Array,
         matches: Chances,
+        standing: NDArray[np.integer],
         theirs: NDArray[np.int64],
         targets: Targets,
     ) -> Chances:
         """Log-probabilities of rows in the mixture: (rows, 5).
 
         own: (rows, 5), the network's, and known: (rows, width), from which it draws. matches: (rows, notes),
-        scalar products of keys and queries, minus infinity where a note was not read yet. theirs: (notes, 5),
-        the rows that may be copied.
+        scalar products of keys and queries, minus infinity where a note was not read yet, and standing: (rows,
+        notes), how they stand. theirs: (notes, 5), the rows that may be copied.
         """
         alone: Chances = (known @ self._own).astype(np.float64) + self._own_bias
-        peak = np.maximum(alone, self._sharpness)  # the most of a match, for vectors are of unit length
-        chances: Chances = np.exp(self._sharpness * matches - peak[:, None])
+        scores = self._sharpness * matches + self.standing[standing]
+        peak = np.maximum(alone, scores.max(1, initial=-np.inf))
+        chances: Chances = np.exp(scores - peak[:, None])
         alone = np.exp(alone - peak)
-        stray = self._strays(known)
+        astray = self._astray(known)
         before = alone + chances.sum(1)
         scores = np.zeros(own.shape)
         for i in range(len(FIELDS)):
             drawn = targets.drawn(i)
             network: Chances = np.exp(own[:, i])[:, None]
-            symbols, free = theirs[:, i], stray[:, i : i + 1]
+            free = _chances(astray[:, i : i + 1] + self._standing_stray[:, i])
+            free, symbols = np.take_along_axis(free, standing, 1), theirs[:, i]
             copied: Chances = np.where(symbols == targets.rows[:, i : i + 1], 1 - free, 0.0) + free * network
             if i < 2:
                 copied = np.where(targets.excluded(i, symbols), network, copied)
@@ -218,50 +283,63 @@ class Recall:
         return scores
 
 
+def _chances(odds: Array) -> Chances:
+    return 1 / (1 + np.exp(-odds.astype(np.float64)))
+
+
 class Recalled:
     """The rows that may be copied while one row is drawn, and how likely each is to be the one.
 
     Numbers of Python's own: the rows are few, and its sums are then quicker than arrays. Of the chances only
-    the ratios count, also to that of the network's row.
+    the ratios count, also to that of the network's row. strays: how likely each field of each of them is
+    drawn as the network says.
     """
 
-    def __init__(self, rows: list[list[int]], chances: list[float], stray: list[float]) -> None:
-        self._rows, self._chances, self._stray = rows, chances, stray
+    def __init__(self, rows: list[list[int]], chances: list[float], strays: list[list[float]]) -> None:
+        self._rows, self._chances, self._strays = rows, chances, strays
         self._own = 1.0
         self._logits: Array = np.empty(0, np.float32)
         self._total = self._highest = 0.0
 
-    def offer(self, i: int, logits: Array) -> Array:
-        """Logits of a field in the mixture, from the network's; what these exclude stays excluded."""
+    def draw(self, i: int, logits: Array, choose: Choose) -> int:
+        """Has a field drawn from the mixture, by the network's logits."""
+        copies = self.copies(i, logits)
+        if isinstance(choose, Mixing):
+            return choose.mix(i, logits, copies)
+        return choose(i, raised(logits, copies) if copies else logits)
+
+    def copies(self, i: int, logits: Array) -> dict[int, float]:
+        """By how much symbols are likelier in the mixture; what the logits exclude stays excluded."""
         if not self._rows:
-            return logits
-        # A constant in the exponent changes nothing, for only what is copied is made likelier.
+            return {}
         self._logits, self._highest = logits, float(logits.max())
         self._total = float(np.exp(logits - self._highest).sum())
         copied: dict[int, float] = {}
-        kept, faith = self._own, 1 - self._stray[i]
-        for row, chance in zip(self._rows, self._chances, strict=True):
-            symbol = row[i]
+        kept = self._own
+        for row, chance, strays in zip(self._rows, self._chances, self._strays, strict=True):
+            symbol, stray = row[i], strays[i]
             if logits[symbol] == -np.inf:
                 kept += chance
             else:
-                kept += chance * (1 - faith)
-                copied[symbol] = copied.get(symbol, 0.0) + chance * faith
-        mixed = logits.copy()
-        for symbol, chance in copied.items():
-            mixed[symbol] += math.log1p(chance / max(kept * self._network(symbol), TINY))
-        return mixed
+                kept += chance * stray
+                copied[symbol] = copied.get(symbol, 0.0) + chance * (1 - stray)
+        # A constant in the exponent changes nothing, for only what is copied is made likelier.
+        return {
+            symbol: math.log1p(chance / max(kept * self._network(symbol), TINY))
+            for symbol, chance in copied.items()
+        }
 
     def drew(self, i: int, symbol: int) -> None:
-        """Tells which symbol of the field that was offered last was drawn."""
+        """Tells which symbol of the field that was mixed last was drawn."""
         if not self._rows:
             return
-        network, stray = self._network(symbol), self._stray[i]
+        network = self._network(symbol)
         self._own *= network
-        for k, row in enumerate(self._rows):
+        for k, (row, strays) in enumerate(zip(self._rows, self._strays, strict=True)):
             if self._logits[row[i]] == -np.inf:
                 self._chances[k] *= network
             else:
+                stray = strays[i]
                 self._chances[k] *= stray * network + (1 - stray) * (row[i] == symbol)
         total = self._own + sum(self._chances)
         if not total:  # what was drawn had been excluded: nothing is being copied
@@ -280,11 +358,16 @@ class RecalledTogether:
     def __init__(self, each: list[Recalled]) -> None:
         self._each = each
 
-    def offer(self, i: int, logits: Array, takes: NDArray[np.intp]) -> Array:
-        """Logits (takes, size) in the mixture, of the takes that draw the field."""
+    def draw(
+        self, i: int, logits: Array, takes: NDArray[np.intp], choose: ChooseTogether
+    ) -> NDArray[np.intp]:
+        """Has a field drawn by the takes that draw it, from their logits (takes, size)."""
         pairs = zip(takes.tolist(), logits, strict=True)
-        mixed: list[Array] = [self._each[take].offer(i, one) for take, one in pairs]
-        return np.stack(mixed)
+        copies = [self._each[take].copies(i, one) for take, one in pairs]
+        if isinstance(choose, MixingTogether):
+            return choose.mix(i, logits, copies, takes)
+        pairs = zip(logits, copies, strict=True)
+        return choose(i, np.stack([raised(one, some) for one, some in pairs]), takes)
 
     def drew(self, i: int, symbols: NDArray[np.integer], takes: NDArray[np.intp]) -> None:
         """Tells which symbols these drew."""

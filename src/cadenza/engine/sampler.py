@@ -1,14 +1,25 @@
-"""Draws symbols from logits. It knows no music."""
+"""Draws symbols from logits. It knows no music.
+
+Symbols may also be copies: then they are likelier than their logits say. What cuts the unlikely ones is told by
+the logits alone. A copy is no slip of the model's, however unlikely it is; and where one is nearly certain, what
+leads away from it would be cut with the rest, and the music go round in circles.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cadenza.errors import CadenzaError
+
+
+Logits = TypeVar("Logits", NDArray[np.float32], NDArray[np.float64])
+
+NO_COPIES: Final[Mapping[int, float]] = {}
 
 
 @dataclass(frozen=True)
@@ -18,9 +29,10 @@ class Sampling:
     temperature: float = 1.0
     """Divides the logits; 0 always takes the likeliest, below 1 is cautious, above 1 wild. 0 to 5."""
     top_p: float = 0.93
-    """Only the likeliest symbols that together hold this probability are drawn. Above 0, to 1; 1 for all."""
+    """Only the likeliest symbols that together hold this probability are drawn, and copies. Above 0, to 1; 1
+    for all."""
     top_k: int = 0
-    """Only so many of the likeliest symbols are drawn; 0 for all."""
+    """Only so many of the likeliest symbols are drawn, and copies; 0 for all."""
     repetition_penalty: float = 1.0
     """Probability of what was drawn lately is divided by this; 1 to leave it. 1 to 10."""
     greedy: float = 0.0
@@ -49,19 +61,26 @@ class Sampler:
         self.sampling = sampling
         self.random = np.random.default_rng(seed)
 
-    def draw(self, logits: NDArray[np.float32], recent: Collection[int] = (), strictness: float = 1.0) -> int:
+    def draw(
+        self,
+        logits: NDArray[np.float32],
+        recent: Collection[int] = (),
+        strictness: float = 1.0,
+        copies: Mapping[int, float] = NO_COPIES,
+    ) -> int:
         """A symbol from logits (symbols,), of which -inf are never drawn. `recent` are penalised.
 
-        `strictness` scales what top_p leaves out: 0.25 leaves out a quarter of 1 - top_p.
+        `strictness` scales what top_p leaves out: 0.25 leaves out a quarter of 1 - top_p. `copies`: by how
+        much the logits of symbols that may be copied are higher.
         Raises ValueError where every logit is -inf.
         """
         scores = logits.astype(np.float64)
         if recent and self.sampling.repetition_penalty > 1:
             scores[list(set(recent))] -= np.log(self.sampling.repetition_penalty)
-        best = int(scores.argmax())
-        highest = float(scores[best])
+        highest = float(scores.max())
         if highest == -np.inf:
             raise ValueError("no symbol can be drawn")
+        best = int((raised(scores, copies) if copies else scores).argmax())
         if self.sampling.temperature == 0:
             return best
         if self.sampling.greedy and self.random.random() < self.sampling.greedy:
@@ -69,11 +88,14 @@ class Sampler:
         scores -= highest
         if self.sampling.temperature != 1:
             scores /= self.sampling.temperature
-        p = np.exp(scores, out=scores)
+        p = np.exp(scores)
         # Methods rather than functions: of arrays this small, NumPy's wrappers would take half of the time.
         order: NDArray[np.intp] = (-p).argsort(kind="stable")
         cumulative: NDArray[np.float64] = p[order].cumsum()
         kept = self._kept(cumulative, 1 - (1 - self.sampling.top_p) * strictness)
+        if copies:
+            lifts = {symbol: lift / self.sampling.temperature for symbol, lift in copies.items()}
+            return _draw_mixed(self.random, scores, p, order[:kept], lifts)
         mark = self.random.random() * float(cumulative[kept - 1])
         at = int(cumulative.searchsorted(mark, side="right"))
         return int(order[min(at, kept - 1)])
@@ -85,11 +107,45 @@ class Sampler:
         return min(kept, self.sampling.top_k) if self.sampling.top_k else kept
 
 
+def raised(logits: Logits, copies: Mapping[int, float]) -> Logits:
+    """Logits of a mixture."""
+    mixed = logits.copy()
+    for symbol, lift in copies.items():
+        mixed[symbol] += lift
+    return mixed
+
+
+def _draw_mixed(
+    random: np.random.Generator,
+    scores: NDArray[np.float64],
+    p: NDArray[np.float64],
+    kept: NDArray[np.intp],
+    lifts: Mapping[int, float],
+) -> int:
+    """Draws a copy, or one of the symbols that are kept, which then have the chances of all.
+
+    scores: (symbols,), at most 0, and p, their exponentials. lifts: of the copies' scores.
+    """
+    symbols, lift = list(lifts), np.array(list(lifts.values()))
+    alone = scores[symbols]
+    # The highest becomes 0, so that no exponential is infinite.
+    highest = max(0.0, float((alone + lift).max()))
+    weights = np.zeros_like(p)
+    likeliest = p[kept]
+    weights[kept] = likeliest * (float(p.sum()) / float(likeliest.sum()) * np.exp(-highest))
+    weights[symbols] += np.exp(alone + lift - highest) - np.exp(alone - highest)
+    cumulative: NDArray[np.float64] = weights.cumsum()
+    mark = random.random() * float(cumulative[-1])
+    last = int(cumulative.searchsorted(cumulative[-1]))
+    return min(int(cumulative.searchsorted(mark, side="right")), last)
+
+
 def draw_together(
     samplers: Sequence[Sampler],
     logits: NDArray[np.float32],
     recent: Sequence[Collection[int]],
     strictness: float = 1.0,
+    copies: Sequence[Mapping[int, float]] = (),
 ) -> NDArray[np.intp]:
     """What samplers of one sampling draw, each from its own logits: (samplers,) of (samplers, symbols).
 
@@ -97,8 +153,8 @@ def draw_together(
     """
     sampling = samplers[0].sampling
     if sampling.temperature == 0 or sampling.greedy:
-        alone = zip(samplers, logits, recent, strict=True)
-        return np.array([sampler.draw(own, lately, strictness) for sampler, own, lately in alone])
+        each = zip(samplers, logits, recent, copies or [NO_COPIES] * len(samplers), strict=True)
+        return np.array([sampler.draw(own, lately, strictness, some) for sampler, own, lately, some in each])
     scores = logits.astype(np.float64)
     if sampling.repetition_penalty > 1:
         for own, lately in zip(scores, recent, strict=True):
@@ -109,7 +165,7 @@ def draw_together(
     scores -= highest
     if sampling.temperature != 1:
         scores /= sampling.temperature
-    p = np.exp(scores, out=scores)
+    p = np.exp(scores)
     order: NDArray[np.intp] = (-p).argsort(axis=1, kind="stable")
     rows = np.arange(len(p))
     cumulative: NDArray[np.float64] = p.ravel().take(order + (rows * p.shape[1])[:, None]).cumsum(axis=1)
@@ -117,6 +173,18 @@ def draw_together(
     last = (cumulative >= (1 - (1 - sampling.top_p) * strictness) * cumulative[:, -1:]).argmax(1)
     if sampling.top_k:
         last = np.minimum(last, sampling.top_k - 1)
-    marks = cumulative[rows, last] * [sampler.random.random() for sampler in samplers]
-    at = np.minimum((cumulative > marks[:, None]).argmax(1), last)
-    return order[rows, at]
+    if not any(copies):
+        marks = cumulative[rows, last] * [sampler.random.random() for sampler in samplers]
+        at = np.minimum((cumulative > marks[:, None]).argmax(1), last)
+        return order[rows, at]
+    drawn: list[int] = []
+    for i, sampler in enumerate(samplers):
+        kept = int(last[i]) + 1
+        if copies[i]:
+            lifts = {symbol: lift / sampling.temperature for symbol, lift in copies[i].items()}
+            drawn.append(_draw_mixed(sampler.random, scores[i], p[i], order[i, :kept], lifts))
+        else:
+            mark = sampler.random.random() * float(cumulative[i, kept - 1])
+            at = int(cumulative[i].searchsorted(mark, side="right"))
+            drawn.append(int(order[i, min(at, kept - 1)]))
+    return np.array(drawn, np.intp)

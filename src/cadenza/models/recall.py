@@ -19,7 +19,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from cadenza.architecture import RECALL_FIELDS, RECALL_NOTES, RECALL_WIDTH
+from cadenza.architecture import (
+    DISTANCES,
+    LASTING,
+    LASTING_FIELDS,
+    RECALL_FIELDS,
+    RECALL_NOTES,
+    RECALL_WIDTH,
+    STANDINGS,
+)
 from cadenza.models.base import EventBatch, embedding
 from cadenza.representation.edits import AFTER, DRAWN
 from cadenza.representation.events import END, FIELDS
@@ -42,6 +50,8 @@ class Recall(nn.Module):
         nn.init.zeros_(self.stray.weight)
         nn.init.constant_(self.own.bias, 6.0)
         nn.init.constant_(self.stray.bias, -1.0)
+        self.standing = nn.Parameter(torch.zeros(STANDINGS))
+        self.standing_stray = nn.Parameter(torch.zeros(STANDINGS, len(FIELDS)))
 
     def forward(self, known: Tensor, own: Tensor, batch: EventBatch) -> Tensor:
         """Log-probabilities of the fields of `next_rows` in the mixture: (batch, time, 5).
@@ -50,19 +60,19 @@ class Recall(nn.Module):
         log-probabilities.
         """
         with torch.autocast(known.device.type, enabled=False):
-            match = self._matches(batch)
+            match, standing = self._matches(batch)
         alone = self.own(known).float()
         weights = torch.cat([alone, match], -1).log_softmax(-1)
         odds = self.stray(known).float()
-        stray, copies = F.logsigmoid(odds), F.logsigmoid(-odds)
         stays = batch.next_rows[..., 0] == END
         within = (batch.next_rows[..., 0] == 0) & (batch.last >= 0)
         columns: list[Tensor] = []
         for i in range(len(FIELDS)):
             theirs, target = batch.rows[:, None, :, i], batch.next_rows[..., None, i]
             network = own[..., i : i + 1]
-            other = stray[..., i : i + 1] + network
-            copied = torch.where(theirs == target, torch.logaddexp(copies[..., i : i + 1], other), other)
+            astray = (odds[..., i : i + 1] + self.standing_stray[:, i]).gather(-1, standing)
+            other = F.logsigmoid(astray) + network
+            copied = torch.where(theirs == target, torch.logaddexp(F.logsigmoid(-astray), other), other)
             if i < 2:
                 copied = torch.where(_impossible(theirs, batch, i, within), network, copied)
             likely = torch.cat([network, copied], -1)
@@ -75,8 +85,10 @@ class Recall(nn.Module):
             weights = joint - total
         return torch.stack(columns, -1)
 
-    def _matches(self, batch: EventBatch) -> Tensor:
-        """How well what came before each note matches the last drawn ones: (batch, time, time).
+    def _matches(self, batch: EventBatch) -> tuple[Tensor, Tensor]:
+        """How much what came before each note matches the last drawn ones, and how it stands to them.
+
+        Each (batch, time, time); the second a place in `standing`.
 
         Minus infinity where an element was not read yet, or is no note that was or might have been drawn.
         """
@@ -88,9 +100,13 @@ class Recall(nn.Module):
         before = torch.where(after, _earlier(last_after), _earlier(last_drawn))
         known = self._known(batch.rows, before)
         queries, keys = _at(known, last_drawn), _at(known, before)
-        scores = self.sharpness * queries @ keys.transpose(1, 2)
+        count = (drawn | after).cumsum(1)
+        ages = count[:, :, None] - count[:, None] + 1
+        distances = torch.bucketize(ages, torch.tensor(DISTANCES, device=ages.device), right=True)
+        standing = (len(DISTANCES) + 1) * _lasted(batch.rows, last_drawn, before) + distances
+        scores = self.sharpness * queries @ keys.transpose(1, 2) + self.standing[standing]
         allowed = (drawn | after)[:, None] & (places <= places[:, None])
-        return scores.masked_fill(~allowed, -torch.inf)
+        return scores.masked_fill(~allowed, -torch.inf), standing
 
     def _known(self, rows: Tensor, before: Tensor) -> Tensor:
         """Each note and those of its sort before it as one vector of unit length: (batch, time, 64)."""
@@ -103,6 +119,29 @@ class Recall(nn.Module):
             total = total + torch.where((place >= 0)[..., None], vector, 0.0)
             place = torch.where(place >= 0, before.gather(1, place.clamp(min=0)), -1)
         return F.normalize(total.float(), dim=-1, eps=1e-6)
+
+
+def _lasted(rows: Tensor, last: Tensor, before: Tensor) -> Tensor:
+    """How many of LASTING the notes up to the last drawn one go on as those before each note did.
+
+    (batch, time, time). rows: (batch, time, 5); last and before: (batch, time), of each element the last
+    drawn one, and the one before it of its sort; -1 for none.
+    """
+    alike = (rows[:, :, None, :LASTING_FIELDS] == rows[:, None, :, :LASTING_FIELDS]).all(-1)
+    runs, levels, hop = alike, alike.long(), before
+    for _ in LASTING[1:]:
+        runs = runs & _both(runs, hop, hop)
+        hop = torch.where(hop >= 0, hop.gather(1, hop.clamp(min=0)), -1)
+        levels = levels + runs
+    return _both(levels, last, before)
+
+
+def _both(table: Tensor, one: Tensor, other: Tensor) -> Tensor:
+    """A table (batch, time, time) at pairs of places, each (batch, time); zero at -1."""
+    time = table.shape[1]
+    found = table.gather(1, one.clamp(min=0)[..., None].expand(-1, -1, time))
+    found = found.gather(2, other.clamp(min=0)[:, None].expand(-1, time, -1))
+    return found * ((one >= 0)[..., None] & (other >= 0)[:, None])
 
 
 def _earlier(last: Tensor) -> Tensor:
