@@ -68,6 +68,7 @@ def all_recalled(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recall, "MOST", 1_000_000)
     monkeypatch.setattr(recall, "LEAST", 1e-300)
     monkeypatch.setattr(recall, "SHARPER", 1.0)
+    monkeypatch.setattr(recall, "AROUND", 1_000_000)
 
 
 @dataclass

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from cadenza.architecture import DISTANCES, LASTING, RECALL_FIELDS, RECALL_NOTES, RECALL_WIDTH
-from cadenza.engine.recall import Memory, Recall, Recalled, Targets
+from cadenza.architecture import LASTING, RECALL_FIELDS, RECALL_NOTES, RECALL_WIDTH
+from cadenza.engine.recall import AROUND, Matches, Memory, Recall, Recalled, Targets
 from cadenza.engine.sampler import raised
 from cadenza.errors import CadenzaError
 from cadenza.representation.events import END, FIELDS
@@ -28,21 +28,21 @@ PHRASE = np.array(
 def weights(
     own: float = 0.0, stray: float = -1.0, sharpness: float = 8.0, lasting: float = 0.0
 ) -> dict[str, NDArray[np.float32]]:
-    """lasting: how much each further level of a lasting match counts, for it and against its fields' straying."""
+    """lasting: how much each further level of a match counts, for it and against its fields' straying."""
     rng = np.random.default_rng(0)
     sizes = [FIELDS[i % RECALL_FIELDS].size for i in range(RECALL_NOTES * RECALL_FIELDS)]
     tables = {
         f"recall.notes.{i}.weight": rng.normal(size=(size, RECALL_WIDTH)) for i, size in enumerate(sizes)
     }
-    levels = np.arange(len(LASTING) + 1).repeat(len(DISTANCES) + 1)
+    levels = np.arange(len(LASTING) + 1)
     rest = {
         "recall.sharpness": np.array([sharpness]),
         "recall.own.weight": 0.3 * rng.normal(size=(1, WIDTH)),
         "recall.own.bias": np.array([own]),
         "recall.stray.weight": 0.3 * rng.normal(size=(len(FIELDS), WIDTH)),
         "recall.stray.bias": np.full(len(FIELDS), stray),
-        "recall.standing": lasting * levels,
-        "recall.standing_stray": -lasting * levels[:, None] * np.arange(1, len(FIELDS) + 1),
+        "recall.lasting": lasting * levels,
+        "recall.lasting_stray": -lasting * levels[:, None] * np.arange(1, len(FIELDS) + 1),
     }
     return {name: array.astype(np.float32) for name, array in (tables | rest).items()}
 
@@ -100,8 +100,7 @@ def test_the_mixture_is_that_of_its_definition() -> None:
 
     matches = (memory.seen()[0] @ memory.query)[None].astype(np.float64)
     targets = Targets(np.array([row]), np.array([50]))
-    standing = levels[None] * (len(DISTANCES) + 1)
-    scores = recall.scores(np.log([network]), known[None], matches, standing, rows, targets)
+    scores = recall.scores(np.log([network]), known[None], Matches(matches, levels[None], rows), targets)
     assert scores.sum() == pytest.approx(expected, abs=1e-4)
 
 
@@ -174,9 +173,9 @@ def test_an_end_has_no_other_fields() -> None:
     recall = Recall(weights())
     own = np.log(np.full((1, len(FIELDS)), 0.1))
     targets = Targets(np.array([[END, 0, 0, 0, 0]]), np.array([30]))
-    matches = np.zeros((1, len(PHRASE)))
-    standing = np.zeros((1, len(PHRASE)), np.int64)
-    scores = recall.scores(own, np.zeros((1, WIDTH), np.float32), matches, standing, PHRASE, targets)
+    levels = np.zeros((1, len(PHRASE)), np.int64)
+    matches = Matches(np.zeros((1, len(PHRASE))), levels, PHRASE)
+    scores = recall.scores(own, np.zeros((1, WIDTH), np.float32), matches, targets)
     assert scores[0, 0] < np.log(0.1)
     assert (scores[0, 1:] == 0).all()
 
@@ -243,6 +242,20 @@ def test_a_match_that_has_lasted_goes_on() -> None:
 
     assert chance(0.0) == pytest.approx(0.5, abs=0.1)
     assert chance(1.0) > chance(0.5) > 0.55
+
+
+def test_what_goes_round_is_copied_for_a_while() -> None:
+    """Three notes over and over: nothing more is copied once they came for 16 notes and once around."""
+    recall = Recall(weights(own=-6.0, sharpness=20.0))
+    rows = np.tile(PHRASE[:3], (20, 1))
+
+    def copied(notes: int) -> bool:
+        memory = memory_of(recall, rows[:notes])
+        recalled = recall.recalled(memory, np.zeros(WIDTH, np.float32))
+        return bool(recalled.copies(0, np.zeros(FIELDS[0].size, np.float32)))
+
+    # After 23 notes those before the third last were the last drawn ones for 20.
+    assert [notes for notes in range(4, 40) if copied(notes)] == list(range(4, 3 + 3 + AROUND + 1))
 
 
 def test_notes_after_a_region_are_recalled_and_not_gone_on_from() -> None:

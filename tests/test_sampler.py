@@ -97,7 +97,7 @@ def mixed_frequencies(sampling: Sampling, copies: dict[int, float], draws: int =
 
 
 def lift(own: float, copied: float, kept: float) -> float:
-    """By how much a logit is higher where a symbol of some chance is copied too; the logits' share is kept."""
+    """By how much a logit is higher where its symbol is copied too; `kept` is the logits' share."""
     return float(np.log1p(copied / (kept * own)))
 
 

@@ -215,7 +215,8 @@ def test_draws_together_are_those_of_each(sampling: Sampling, strictness: float)
         logits[rng.random(logits.shape) < 0.3] = -np.inf
         logits[:, 0] = 0
         recent = [rng.integers(30, size=3).tolist() for _ in range(5)]
-        copies = [dict(zip(rng.integers(30, size=k).tolist(), 5 * rng.random(k), strict=True)) for k in range(5)]
+        symbols = rng.integers(30, size=(5, 4)).tolist()
+        copies = [dict.fromkeys(some[:k], 5 * rng.random()) for k, some in enumerate(symbols)]
         if rng.random() < 0.3:
             copies = [{}] * 5
         each = zip(one, logits, recent, copies, strict=True)

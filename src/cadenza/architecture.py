@@ -39,10 +39,6 @@ LASTING: Final = (1, 2, 4, 8, 16, 32, 64)
 """Notes for which a match has lasted: the longer, the likelier it goes on."""
 LASTING_FIELDS: Final = 2
 """Fields of a note that must be alike for that: shift and pitch."""
-DISTANCES: Final = (8, 32, 128, 512)
-"""How many notes back it lies: what goes round in few notes has long been left when a section comes again."""
-STANDINGS: Final = (len(LASTING) + 1) * (len(DISTANCES) + 1)
-"""How long a match has lasted, times five, and how far back it lies."""
 
 LARGEST_WEIGHT: Final = 1000.0
 """No trained weight comes near it, and beyond it single precision may overflow in the middle of a piece."""
@@ -186,8 +182,8 @@ def _recall_shapes(width: int) -> Iterator[tuple[str, Shape]]:
     for name, size in (("own", 1), ("stray", len(FIELDS))):
         yield f"recall.{name}.weight", (size, width)
         yield f"recall.{name}.bias", (size,)
-    yield "recall.standing", (STANDINGS,)
-    yield "recall.standing_stray", (STANDINGS, len(FIELDS))
+    yield "recall.lasting", (len(LASTING) + 1,)
+    yield "recall.lasting_stray", (len(LASTING) + 1, len(FIELDS))
 
 
 def check_tensors(tensors: Mapping[str, NDArray[Any]], shapes: Iterable[tuple[str, Shape]]) -> None:

@@ -32,7 +32,7 @@ ChooseTogether = Callable[[int, NDArray[np.float32], NDArray[np.intp]], NDArray[
 may write over; the last are their indices among the takes."""
 
 Copies = Mapping[int, float]
-"""By how much the logits of some symbols are higher in a mixture, for what may be copied, than the model's own."""
+"""By how much the logits of some symbols are higher in a mixture with what may be copied."""
 
 Places = Callable[[int], tuple[int, int]]
 """Position in the bar and length of the bar, in steps, of a step of the piece."""

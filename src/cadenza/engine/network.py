@@ -27,7 +27,7 @@ from cadenza.engine.arithmetic import (
     squared_relu,
 )
 from cadenza.engine.cache import Array, Cache, JointCache
-from cadenza.engine.recall import Memory, Recall, Targets, go_on, standing_of
+from cadenza.engine.recall import LEVELS, Matches, Memory, Recall, Targets, go_on
 from cadenza.engine.trunk import PARTS, Block, Trunk, block_matrices, table
 from cadenza.representation.conditions import CONDITIONS, NO_CHORDS
 from cadenza.representation.edits import (
@@ -372,7 +372,7 @@ class NumpyComposer(JointModel[ComposerState, JointState]):
         digest.update(self._trunk.embedding.tobytes())
         for block in self._trunk.blocks:
             digest.update(block.query_key_value.tobytes())
-        for array in (self._recall.table, self._recall.standing):
+        for array in (self._recall.table, self._recall.lasting):
             digest.update(array.tobytes())
         return digest.hexdigest()
 
@@ -522,19 +522,19 @@ class NumpyComposer(JointModel[ComposerState, JointState]):
         for i in range(0, len(own), CHUNK):
             part, first = slice(i, i + CHUNK), max(0, i - self.config.context)
             notes = slice(first, i + CHUNK)
-            matches = (queries[part] @ queries[:-1][notes].T).astype(np.float64)
+            near = (queries[part] @ queries[:-1][notes].T).astype(np.float64)
             ages = np.arange(len(own))[part, None] - np.arange(len(rows))[notes]
-            matches[(ages < 1) | (ages > self.config.context)] = -np.inf
-            lasting = np.zeros(matches.shape, np.int64)
+            near[(ages < 1) | (ages > self.config.context)] = -np.inf
+            levels = np.zeros(near.shape, np.int64)
             for t in range(i, min(i + CHUNK, len(own))):
                 # One more than may be copied, for from it is counted on.
                 read = slice(max(0, first - 1), t)
                 if t:
                     go_on(lasted[read], rows[read], linked[read], rows[t - 1])
-                lasting[t - i, : t - first] = lasted[first:t]
-            standing, targets = standing_of(lasting, ages), Targets(drawn[part], last[part])
+                levels[t - i, : t - first] = LEVELS[lasted[first:t]]
+            matches = Matches(near, levels, rows[notes])
             scores[part] = self._recall.scores(
-                own[part], known[part], matches, standing, rows[notes], targets
+                own[part], known[part], matches, Targets(drawn[part], last[part])
             )
         return scores if sequence.complete else scores[:-1]
 
@@ -591,17 +591,11 @@ class NumpyComposer(JointModel[ComposerState, JointState]):
             elements.last[drawn],
             there + self._chosen_chord[elements.chords[drawn, 2]],
         )
-        matches, standing, theirs = self._matches(elements)
         targets = Targets(elements.next_rows[drawn], elements.last[drawn])
-        return self._recall.scores(own, read, matches[drawn], standing[drawn], theirs, targets)
+        return self._recall.scores(own, read, self._matches(elements), targets)
 
-    def _matches(
-        self, elements: Elements
-    ) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
-        """How well what came before each note matches what was drawn last, how it stands to it, and the notes.
-
-        (elements, notes), minus infinity where a note was not read yet, the same, and (notes, 5).
-        """
+    def _matches(self, elements: Elements) -> Matches:
+        """What may be copied in place of each row that is drawn."""
         after = np.flatnonzero(elements.kinds == AFTER)
         drawn = np.flatnonzero((elements.kinds == DRAWN) & ~elements.is_start)
         notes, memory = np.concatenate([after, drawn]), Memory(len(elements.kinds))
@@ -611,18 +605,16 @@ class NumpyComposer(JointModel[ComposerState, JointState]):
         found = np.concatenate(
             [np.zeros((1, RECALL_WIDTH), np.float32), self._recall.vectors(elements.rows[drawn])]
         )
-        places = np.arange(len(elements.kinds))[:, None]
-        latest = np.searchsorted(drawn, places[:, 0], side="right")
-        queries = found[latest]
-        matches = (queries @ keys.T).astype(np.float64)
-        read = np.searchsorted(notes, places, side="right")
-        ages = read - np.arange(len(notes))
-        matches[(ages < 1) | (ages > self.config.context)] = -np.inf
+        places = np.flatnonzero(elements.drawn)
+        latest = np.searchsorted(drawn, places, side="right")
+        near = (found[latest] @ keys.T).astype(np.float64)
+        ages = np.searchsorted(notes, places, side="right")[:, None] - np.arange(len(notes))
+        near[(ages < 1) | (ages > self.config.context)] = -np.inf
         lasted = [np.zeros(len(rows), np.int64)]
         for row in elements.rows[drawn].tolist():
             lasted.append(lasted[-1].copy())
             go_on(lasted[-1], rows, memory.linked[: len(rows)], row)
-        return matches, standing_of(np.stack(lasted)[latest], ages), rows
+        return Matches(near, LEVELS[np.stack(lasted)[latest]], rows)
 
     def _score(
         self,

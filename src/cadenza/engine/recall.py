@@ -14,14 +14,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from cadenza.architecture import (
-    DISTANCES,
-    LASTING,
-    LASTING_FIELDS,
-    RECALL_FIELDS,
-    RECALL_NOTES,
-    RECALL_WIDTH,
-)
+from cadenza.architecture import LASTING, LASTING_FIELDS, RECALL_FIELDS, RECALL_NOTES, RECALL_WIDTH
 from cadenza.engine.sampler import raised
 from cadenza.errors import CadenzaError
 from cadenza.representation.events import END, FIELDS
@@ -38,6 +31,9 @@ LEAST: Final = 1e-3
 SHARPER: Final = 2.0
 """How many times as fast as it was learnt a chance falls with the match, where notes are drawn: copies of
 what half matches are mostly noise, and the more of them, the less of a piece comes back (`docs/log.md`)."""
+AROUND: Final = 16
+"""Notes for which music may go round, after once around, before nothing is copied for a while: that of the
+corpora hardly ever goes on longer (`benchmarks/copies.py`), and a copy of copies would never end."""
 TINY: Final = 1e-300
 """A chance that is none, so that it can be divided by."""
 
@@ -48,7 +44,7 @@ class Memory:
 
     keys: (capacity, 64), rows: (capacity, 5), filled up to `filled`; the last `reach` of them are recalled.
     linked: (capacity,), whether each goes on from the one before, and lasted: (capacity,), how many of the
-    notes before each are, in shift and pitch, the last drawn ones.
+    notes before each are, in shift and pitch, the last drawn ones; at most as many as the last of LASTING.
     recent: up to four, the last drawn rows, and query: (64,), these as one vector.
     """
 
@@ -114,19 +110,25 @@ class Memory:
 def go_on(lasted: NDArray[np.int64], rows: Rows, linked: NDArray[np.bool_], row: Sequence[int]) -> None:
     """Takes one more drawn row into how long matches have lasted, (notes,), in place; see `Memory`."""
     alike = linked[1:] & (rows[:-1, 0] == row[0]) & (rows[:-1, 1] == row[1])
-    lasted[1:] = np.where(alike, lasted[:-1] + 1, 0)
+    lasted[1:] = np.where(alike, np.minimum(lasted[:-1] + 1, LASTING[-1]), 0)
     lasted[:1] = 0
 
 
-def standing_of(lasted: NDArray[np.int64], ages: NDArray[np.int64]) -> NDArray[np.int64]:
-    """How matches stand (see `architecture.STANDINGS`) that have lasted for some notes, and lie some back."""
-    levels = _LEVELS[np.minimum(lasted, LASTING[-1])]
-    return (len(DISTANCES) + 1) * levels + _FAR[np.clip(ages, 0, DISTANCES[-1])]
+LEVELS: Final = np.searchsorted(LASTING, np.arange(LASTING[-1] + 1), side="right")
+"""How many of LASTING so many notes are."""
 
 
-_LEVELS: Final = np.searchsorted(LASTING, np.arange(LASTING[-1] + 1), side="right")
-_FAR: Final = np.searchsorted(DISTANCES, np.arange(DISTANCES[-1] + 1), side="right")
-"""How many of LASTING and of DISTANCES so many notes are."""
+@dataclass(frozen=True)
+class Matches:
+    """Notes that may be copied in place of those that are drawn.
+
+    near: (drawn, notes), scalar products of queries and keys, minus infinity where a note was not read yet.
+    levels: (drawn, notes), how many of LASTING they have lasted. rows: (notes, 5).
+    """
+
+    near: Chances
+    levels: NDArray[np.int64]
+    rows: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -174,7 +176,7 @@ class Recall:
         if self._sharpness <= 0:
             raise CadenzaError("the tensor recall.sharpness is not above 0")
         self._own, self._own_bias = tensor("own.weight")[0], float(weights["recall.own.bias"][0])
-        self.standing, self._standing_stray = tensor("standing"), tensor("standing_stray")
+        self.lasting, self._lasting_stray = tensor("lasting"), tensor("lasting_stray")
         self._stray, self._stray_bias = tensor("stray.weight").T.copy(), tensor("stray.bias")
 
     def vectors(self, rows: Rows) -> Array:
@@ -218,10 +220,13 @@ class Recall:
         Of the notes those that count; what the others have of the chances falls to the network.
         """
         keys, rows = memory.seen()
-        standing = standing_of(memory.lasted[memory.kept], np.arange(len(rows), 0, -1))
+        lasted = memory.lasted[memory.kept]
+        if (lasted > np.arange(len(lasted), 0, -1) + AROUND).any():
+            return Recalled([], [], [])
+        levels = LEVELS[lasted]
         matches: Array = keys @ memory.query
         # A match is 1 where all is alike.
-        scores = self._sharpness * (1 + SHARPER * (matches - 1)) + self.standing[standing]
+        scores = self._sharpness * (1 + SHARPER * (matches - 1)) + self.lasting[levels]
         own = float(known @ self._own) + self._own_bias
         chosen = np.flatnonzero(scores > own + math.log(LEAST))
         if not len(chosen):
@@ -231,11 +236,11 @@ class Recall:
         chances: Chances = np.exp(scores[chosen].astype(np.float64) - own)
         counts = chances > LEAST * (1 + chances.sum())
         chosen = chosen[counts]
-        strays = _chances(self._astray(known) + self._standing_stray[standing[chosen]])
+        strays = _chances(self._astray(known) + self._lasting_stray[levels[chosen]])
         return Recalled(rows[chosen].tolist(), chances[counts].tolist(), strays.tolist())
 
     def _astray(self, known: Array) -> Array:
-        """Log-odds of each field of a copy to be drawn as the network says, from what is known (..., width)."""
+        """Log-odds of each field of a copy to be drawn as the network says, by what is known (..., width)."""
         odds: Array = known @ self._stray + self._stray_bias
         return odds
 
@@ -243,23 +248,13 @@ class Recall:
         """The same of each of a few takes, from what is known (takes, width)."""
         return RecalledTogether([self.recalled(m, one) for m, one in zip(memories, known, strict=True)])
 
-    def scores(
-        self,
-        own: Chances,
-        known: Array,
-        matches: Chances,
-        standing: NDArray[np.integer],
-        theirs: NDArray[np.int64],
-        targets: Targets,
-    ) -> Chances:
+    def scores(self, own: Chances, known: Array, matches: Matches, targets: Targets) -> Chances:
         """Log-probabilities of rows in the mixture: (rows, 5).
 
-        own: (rows, 5), the network's, and known: (rows, width), from which it draws. matches: (rows, notes),
-        scalar products of keys and queries, minus infinity where a note was not read yet, and standing: (rows,
-        notes), how they stand. theirs: (notes, 5), the rows that may be copied.
+        own: (rows, 5), the network's, and known: (rows, width), from which it draws.
         """
         alone: Chances = (known @ self._own).astype(np.float64) + self._own_bias
-        scores = self._sharpness * matches + self.standing[standing]
+        scores = self._sharpness * matches.near + self.lasting[matches.levels]
         peak = np.maximum(alone, scores.max(1, initial=-np.inf))
         chances: Chances = np.exp(scores - peak[:, None])
         alone = np.exp(alone - peak)
@@ -269,8 +264,8 @@ class Recall:
         for i in range(len(FIELDS)):
             drawn = targets.drawn(i)
             network: Chances = np.exp(own[:, i])[:, None]
-            free = _chances(astray[:, i : i + 1] + self._standing_stray[:, i])
-            free, symbols = np.take_along_axis(free, standing, 1), theirs[:, i]
+            free = _chances(astray[:, i : i + 1] + self._lasting_stray[:, i])
+            free, symbols = np.take_along_axis(free, matches.levels, 1), matches.rows[:, i]
             copied: Chances = np.where(symbols == targets.rows[:, i : i + 1], 1 - free, 0.0) + free * network
             if i < 2:
                 copied = np.where(targets.excluded(i, symbols), network, copied)
@@ -362,12 +357,13 @@ class RecalledTogether:
         self, i: int, logits: Array, takes: NDArray[np.intp], choose: ChooseTogether
     ) -> NDArray[np.intp]:
         """Has a field drawn by the takes that draw it, from their logits (takes, size)."""
-        pairs = zip(takes.tolist(), logits, strict=True)
-        copies = [self._each[take].copies(i, one) for take, one in pairs]
+        drawing: list[int] = takes.tolist()
+        copies = [self._each[take].copies(i, own) for take, own in zip(drawing, logits, strict=True)]
         if isinstance(choose, MixingTogether):
-            return choose.mix(i, logits, copies, takes)
-        pairs = zip(logits, copies, strict=True)
-        return choose(i, np.stack([raised(one, some) for one, some in pairs]), takes)
+            # It may write over them, and what is drawn is told by them.
+            return choose.mix(i, logits.copy(), copies, takes)
+        mixed: list[Array] = [raised(own, some) for own, some in zip(logits, copies, strict=True)]
+        return choose(i, np.stack(mixed), takes)
 
     def drew(self, i: int, symbols: NDArray[np.integer], takes: NDArray[np.intp]) -> None:
         """Tells which symbols these drew."""

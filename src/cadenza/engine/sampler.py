@@ -1,8 +1,8 @@
 """Draws symbols from logits. It knows no music.
 
-Symbols may also be copies: then they are likelier than their logits say. What cuts the unlikely ones is told by
-the logits alone. A copy is no slip of the model's, however unlikely it is; and where one is nearly certain, what
-leads away from it would be cut with the rest, and the music go round in circles.
+Symbols may also be copies: then they are likelier than their logits say. Which are too unlikely to be drawn
+is told by the logits alone. A copy is no slip of the model's, however unlikely it is; and where one is nearly
+certain, what leads away from it would be cut with the rest, and the music go round in circles.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cadenza.errors import CadenzaError
-
 
 Logits = TypeVar("Logits", NDArray[np.float32], NDArray[np.float64])
 
@@ -154,7 +153,10 @@ def draw_together(
     sampling = samplers[0].sampling
     if sampling.temperature == 0 or sampling.greedy:
         each = zip(samplers, logits, recent, copies or [NO_COPIES] * len(samplers), strict=True)
-        return np.array([sampler.draw(own, lately, strictness, some) for sampler, own, lately, some in each])
+        alone: list[int] = [
+            sampler.draw(own, lately, strictness, some) for sampler, own, lately, some in each
+        ]
+        return np.array(alone, np.intp)
     scores = logits.astype(np.float64)
     if sampling.repetition_penalty > 1:
         for own, lately in zip(scores, recent, strict=True):

@@ -19,15 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from cadenza.architecture import (
-    DISTANCES,
-    LASTING,
-    LASTING_FIELDS,
-    RECALL_FIELDS,
-    RECALL_NOTES,
-    RECALL_WIDTH,
-    STANDINGS,
-)
+from cadenza.architecture import LASTING, LASTING_FIELDS, RECALL_FIELDS, RECALL_NOTES, RECALL_WIDTH
 from cadenza.models.base import EventBatch, embedding
 from cadenza.representation.edits import AFTER, DRAWN
 from cadenza.representation.events import END, FIELDS
@@ -50,8 +42,8 @@ class Recall(nn.Module):
         nn.init.zeros_(self.stray.weight)
         nn.init.constant_(self.own.bias, 6.0)
         nn.init.constant_(self.stray.bias, -1.0)
-        self.standing = nn.Parameter(torch.zeros(STANDINGS))
-        self.standing_stray = nn.Parameter(torch.zeros(STANDINGS, len(FIELDS)))
+        self.lasting = nn.Parameter(torch.zeros(len(LASTING) + 1))
+        self.lasting_stray = nn.Parameter(torch.zeros(len(LASTING) + 1, len(FIELDS)))
 
     def forward(self, known: Tensor, own: Tensor, batch: EventBatch) -> Tensor:
         """Log-probabilities of the fields of `next_rows` in the mixture: (batch, time, 5).
@@ -60,7 +52,7 @@ class Recall(nn.Module):
         log-probabilities.
         """
         with torch.autocast(known.device.type, enabled=False):
-            match, standing = self._matches(batch)
+            match, levels = self._matches(batch)
         alone = self.own(known).float()
         weights = torch.cat([alone, match], -1).log_softmax(-1)
         odds = self.stray(known).float()
@@ -70,7 +62,7 @@ class Recall(nn.Module):
         for i in range(len(FIELDS)):
             theirs, target = batch.rows[:, None, :, i], batch.next_rows[..., None, i]
             network = own[..., i : i + 1]
-            astray = (odds[..., i : i + 1] + self.standing_stray[:, i]).gather(-1, standing)
+            astray = (odds[..., i : i + 1] + self.lasting_stray[:, i]).gather(-1, levels)
             other = F.logsigmoid(astray) + network
             copied = torch.where(theirs == target, torch.logaddexp(F.logsigmoid(-astray), other), other)
             if i < 2:
@@ -86,9 +78,9 @@ class Recall(nn.Module):
         return torch.stack(columns, -1)
 
     def _matches(self, batch: EventBatch) -> tuple[Tensor, Tensor]:
-        """How much what came before each note matches the last drawn ones, and how it stands to them.
+        """How much what came before each note matches the last drawn ones, and how long it has lasted.
 
-        Each (batch, time, time); the second a place in `standing`.
+        Each (batch, time, time); the second as many of LASTING as it has.
 
         Minus infinity where an element was not read yet, or is no note that was or might have been drawn.
         """
@@ -100,13 +92,10 @@ class Recall(nn.Module):
         before = torch.where(after, _earlier(last_after), _earlier(last_drawn))
         known = self._known(batch.rows, before)
         queries, keys = _at(known, last_drawn), _at(known, before)
-        count = (drawn | after).cumsum(1)
-        ages = count[:, :, None] - count[:, None] + 1
-        distances = torch.bucketize(ages, torch.tensor(DISTANCES, device=ages.device), right=True)
-        standing = (len(DISTANCES) + 1) * _lasted(batch.rows, last_drawn, before) + distances
-        scores = self.sharpness * queries @ keys.transpose(1, 2) + self.standing[standing]
+        levels = _levels(batch.rows, last_drawn, before)
+        scores = self.sharpness * queries @ keys.transpose(1, 2) + self.lasting[levels]
         allowed = (drawn | after)[:, None] & (places <= places[:, None])
-        return scores.masked_fill(~allowed, -torch.inf), standing
+        return scores.masked_fill(~allowed, -torch.inf), levels
 
     def _known(self, rows: Tensor, before: Tensor) -> Tensor:
         """Each note and those of its sort before it as one vector of unit length: (batch, time, 64)."""
@@ -121,7 +110,7 @@ class Recall(nn.Module):
         return F.normalize(total.float(), dim=-1, eps=1e-6)
 
 
-def _lasted(rows: Tensor, last: Tensor, before: Tensor) -> Tensor:
+def _levels(rows: Tensor, last: Tensor, before: Tensor) -> Tensor:
     """How many of LASTING the notes up to the last drawn one go on as those before each note did.
 
     (batch, time, time). rows: (batch, time, 5); last and before: (batch, time), of each element the last
