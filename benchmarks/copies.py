@@ -5,6 +5,8 @@ each (seed 0). *Copies*: nats a note of the four bars after the eight before the
 with the same four bars after them instead, as if they came again at once; and with the same four bars before
 them instead of the eight. *Groups*: of the notes of such gaps, the share that ends a group of four (shift,
 pitch, duration) which also stands in the 600 notes before the gap, and in the 256 after it but not before.
+*Rounds*: of all notes of the metrical test pieces, the share at which music has gone round, in shift and
+pitch, for longer than once around and sixteen notes: there the engine copies nothing.
 
     CADENZA_DATA=... python benchmarks/copies.py [--model NAME-or-FOLDER]
 """
@@ -16,9 +18,12 @@ from typing import Any
 import numpy as np
 from edits import BARS, LEFT, RIGHT, scores_of
 
+from cadenza.architecture import LASTING
 from cadenza.compose import DEFAULT_MODEL, load_model
 from cadenza.dataset import prepare
 from cadenza.engine.network import NumpyComposer
+from cadenza.engine.recall import AROUND as GOES_ROUND
+from cadenza.engine.recall import go_on
 from cadenza.representation.edits import Region
 from cadenza.representation.events import STEPS_PER_QUARTER, EventSequence, decode, encode
 from cadenza.score import Score
@@ -28,6 +33,8 @@ CORPORA = ("pop909", "classical")
 AROUND = 8
 """Bars before and after a gap."""
 GROUP = 4
+NEAR = LASTING[-1] + 1
+"""Notes back that are looked at for music that goes round."""
 TICKS = 480
 
 
@@ -85,19 +92,35 @@ def groups(piece: EventSequence, begin: int, bar: int) -> list[tuple[bool, bool]
     return [(group in before, group not in before and group in after) for group in ending[at:end]]
 
 
+def rounds(piece: EventSequence) -> int:
+    """Notes of a piece at which it has gone round for longer than the engine lets it."""
+    rows, count = piece.rows.astype(np.int64), 0
+    lasted, linked = np.zeros(len(rows), np.int64), np.ones(len(rows), bool)
+    for t in range(1, len(rows)):
+        near = slice(max(0, t - NEAR), t)
+        go_on(lasted[near], rows[near], linked[near], rows[t - 1].tolist())
+        ages = np.arange(t - near.start, 0, -1)
+        count += bool((lasted[near] > ages + GOES_ROUND).any())
+    return count
+
+
 def main() -> int:
     """Prints a row a corpus."""
     raw = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
     parser.add_argument("--model", default=DEFAULT_MODEL, help="a shipped model or a checkpoint folder")
     model: Any = load_model(parser.parse_args().model).sequence_model
-    heads = ("alone", "followed", "copied after", "copied before", "groups before", "only after")
+    heads = ("alone", "followed", "copied after", "copied before", "groups before", "only after", "rounds")
     print(f"{'corpus':10} {'places':>6} {'notes':>6}", *(f"{head:>13}" for head in heads))
     for name in CORPORA:
         corpus, rng = prepare(name), np.random.default_rng(0)
         found: list[list[float]] = []
         shares: list[tuple[bool, bool]] = []
+        going_round, notes = 0, 0
         for piece in map(corpus.sequence, corpus.side("test")):
+            if piece.grid == "metrical":
+                going_round += rounds(piece)
+                notes += len(piece)
             if place := place_of(piece, rng):
                 found.append(copies(model, piece, *place, corpus.style))
                 shares += groups(piece, *place)
@@ -107,6 +130,7 @@ def main() -> int:
             f"{name:10} {len(found):6} {len(shares):6}",
             *(f"{value:13.3f}" for value in told),
             *(f"{share:13.1%}" for share in means),
+            f"{going_round / notes:13.2%}",
         )
     return 0
 

@@ -82,7 +82,7 @@ def main() -> int:
     )
     parser.add_argument("--model", default=DEFAULT_MODEL)
     parser.add_argument("--pieces", type=int, default=PIECES)
-    parser.add_argument("--top-p", type=float, default=Sampling().top_p)
+    parser.add_argument("--top-p", type=float)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     model = load_model(options.model)

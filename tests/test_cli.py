@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from cadenza.checkpoint import Checkpoint, save_checkpoint
-from cadenza.engine.sampler import Sampling
+from cadenza.engine.chooser import TOP_P_OF_STYLES
 from cadenza.midi import read_midi, write_midi
 from cadenza.score import Score, Track, note_array
 
@@ -526,8 +526,17 @@ def test_help_without_a_command_and_by_its_short_name(tmp_path: Path) -> None:
     assert "Usage" in cadenza("compose", "-h", folder=tmp_path).stdout
 
 
-def test_the_defaults_are_those_of_the_engine(tmp_path: Path) -> None:
-    assert f"{Sampling().top_p}" in cadenza("continue", "--help", folder=tmp_path).stdout
+def test_top_p_is_that_of_the_style_where_none_is_asked_for(tmp_path: Path) -> None:
+    def composed(*options: str) -> bytes:
+        run = cadenza("compose", "--bars", "4", "-o", "out.mid", "--force", *options, folder=tmp_path)
+        assert run.returncode == 0, run.stderr
+        return (tmp_path / "out.mid").read_bytes()
+
+    for style, top_p in TOP_P_OF_STYLES.items():
+        asked = ("--seed", "3", "--style", style)
+        assert (
+            composed(*asked) == composed(*asked, "--top-p", f"{top_p}") != composed(*asked, "--top-p", "0.6")
+        )
 
 
 # --- Edits ---

@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cadenza.engine.sampler import Sampler, Sampling
+from cadenza.engine.chooser import TOP_P_OF_STYLES, suited
+from cadenza.engine.sampler import TOP_P, Sampler, Sampling
 from cadenza.errors import CadenzaError
 
 FIVE = np.log(np.array([0.05, 0.4, 0.3, 0.15, 0.1], np.float32))
@@ -132,6 +133,13 @@ def test_a_low_temperature_sharpens_the_mixture() -> None:
     found = mixed_frequencies(Sampling(0.5, 1.0), {0: float(np.log(8)), 3: float(np.log(2))})
     squares = np.array([0.4, 0.4, 0.3, 0.3, 0.1]) ** 2
     assert found == pytest.approx(squares / squares.sum(), abs=0.02)
+
+
+def test_a_style_has_a_top_p_where_none_is_asked_for() -> None:
+    assert suited(Sampling(), "pop").top_p == TOP_P_OF_STYLES["pop"]
+    assert suited(Sampling(top_p=0.5), "pop").top_p == 0.5
+    assert suited(Sampling(), None).top_p is None
+    assert Sampler(Sampling(), 1).top_p == TOP_P
 
 
 def test_less_strict_draws_leave_out_less() -> None:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+from types import FrameType
 
 
 def main() -> None:
@@ -12,8 +13,14 @@ def main() -> None:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from cadenza.cli import main as run
 
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGINT, _interrupt)
     run()
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    if hasattr(signal, "SIGPIPE"):
+        signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # what is still told to processes that end goes nowhere
+    signal.default_int_handler(number, frame)
 
 
 def _stop(*_: object) -> None:

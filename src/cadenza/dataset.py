@@ -213,8 +213,14 @@ def _encode_shards(job: _Job, shards: Mapping[Path, Sequence[Item]], workers: in
             raise CadenzaError(
                 f"preparing {job.corpus}: a worker process died (out of memory?); {advice}"
             ) from error
+        except BaseException:
+            # Nobody waits for what they are at. Their leading thread ends with them, and is waited for below:
+            # what it shares with them is not freed while Python ends.
+            for worker in list(pool._processes.values()):  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+                worker.kill()
+            raise
         finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+            pool.shutdown(cancel_futures=True)
 
 
 def _leave_interrupts_to_the_parent() -> None:

@@ -14,7 +14,6 @@ from cadenza.engine.chooser import Drawn, Passage, Side, Span
 from cadenza.engine.ending import draw_ending, stream_to_end, until_ending
 from cadenza.engine.generate import sequence_of, stream
 from cadenza.engine.leaning import Aims
-from cadenza.engine.sampler import Sampling
 from cadenza.engine.steps import Row, joined, roll_of, stream_steps
 from cadenza.engine.together import Together
 from cadenza.engine.words import stream_words
@@ -329,7 +328,7 @@ def _check_wish(wish: Wish, model: Model) -> None:
             f"the model {model.name} does not draw note by note, so it cannot keep to a number of notes at "
             "once or the span of a hand: leave these out, or --model"
         )
-    if isinstance(model.form, PianoRoll) and (sampling.top_k or sampling.top_p not in (1, Sampling().top_p)):
+    if isinstance(model.form, PianoRoll) and (sampling.top_k or sampling.top_p not in (1, None)):
         raise CadenzaError(
             f"the model {model.name} draws each key by itself, and top-p or top-k would silence all that are "
             "less likely to sound than not: leave these out, or --model"

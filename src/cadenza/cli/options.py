@@ -22,7 +22,12 @@ Bars = Annotated[int, typer.Option(help="Bars to add, 1 to 1024.")]
 Seed = Annotated[int, typer.Option(help="Same seed, same music.")]
 Takes = Annotated[int, typer.Option(help="Versions, 1 to 99: NAME-1.mid, ..., seeds SEED, SEED+1, ...")]
 Temperature = Annotated[float, typer.Option(help="0 to 5: 0 plays safe, 1 as learnt, above wild.")]
-TopP = Annotated[float, typer.Option("--top-p", help="Above 0, to 1: draw among the likeliest that hold it.")]
+TopP = Annotated[
+    float | None,
+    typer.Option(
+        "--top-p", help="Above 0, to 1: draw among the likeliest that hold it. Left out: as suits the style."
+    ),
+]
 TopK = Annotated[int, typer.Option("--top-k", help="Draw among so many of the likeliest; 0: no limit.")]
 Penalty = Annotated[
     float, typer.Option("--repetition-penalty", help="1 to 10: above 1, recent pitches are less likely.")
@@ -70,7 +75,7 @@ class Composing:
     seed: Seed = 1
     takes: Takes = 1
     temperature: Temperature = 1.0
-    top_p: TopP = 0.93
+    top_p: TopP = None
     top_k: TopK = 0
     repetition_penalty: Penalty = 1.0
     greedy: Greedy = 0.0

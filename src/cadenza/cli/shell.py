@@ -74,8 +74,6 @@ def _end_workers() -> None:
     if "multiprocessing" not in sys.modules:
         return
     workers = sys.modules["multiprocessing"].active_children()
-    if hasattr(signal, "SIGPIPE"):
-        signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # what is still being told to them goes nowhere
     for worker in workers:
         worker.kill()
     for worker in workers:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 import numpy as np
@@ -24,6 +24,11 @@ REMEMBERED: Final = 48
 LENIENT: Final = 0.25
 """Strictness of the draws of all but pitch. An unlikely pitch is heard as a wrong note, an unlikely rhythm
 is not; and as strict with both, short shifts crowd out the long ones and the music grows dense."""
+
+
+TOP_P_OF_STYLES: Final = {"pop": 0.88, "classical": 0.94}
+"""By these long pieces return to what they said about as often as the corpora do (`benchmarks/form.py`): in
+pop draws wander more easily, and classical music sooner goes round in circles."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,13 @@ class Passage:
     """What they are to be like in the mean."""
     ending: int | None = None
     """Step from which on the end of a piece is drawn several times (see `engine.ending`); None for never."""
+
+
+def suited(sampling: Sampling, style: str | None) -> Sampling:
+    """A sampling with the top-p of a style, where it names none."""
+    if sampling.top_p is None and style in TOP_P_OF_STYLES:
+        return replace(sampling, top_p=TOP_P_OF_STYLES[style])
+    return sampling
 
 
 @dataclass(frozen=True)
@@ -242,8 +254,10 @@ class Choosers(MixingTogether):
     def __init__(
         self, sampling: Sampling, seeds: Sequence[int], constraints: Constraints, passage: Passage
     ) -> None:
-        self.sampling, self.constraints = sampling, constraints
-        self.each: list[Chooser] = [Chooser(Sampler(sampling, seed), constraints, passage) for seed in seeds]
+        self.constraints = constraints
+        self.sampling = suited(sampling, passage.style)
+        samplers = [Sampler(self.sampling, seed) for seed in seeds]
+        self.each: list[Chooser] = [Chooser(sampler, constraints, passage) for sampler in samplers]
         self._allowed = constraints.pitches
         self._highest = int(np.flatnonzero(self._allowed)[-1])
         self._crowded = any(chooser.crowded for chooser in self.each)

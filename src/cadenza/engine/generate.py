@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from cadenza.engine.chooser import Chooser, Drawn, Passage
+from cadenza.engine.chooser import Chooser, Drawn, Passage, suited
 from cadenza.engine.constraints import Constraints
 from cadenza.engine.sampler import Sampler, Sampling
 from cadenza.representation.edits import announced_until
@@ -31,7 +31,7 @@ def stream(
     Same arguments, same notes (on one machine with one version of NumPy). Raises TypeError where something
     is fixed or asked and the model is no `EditModel`.
     """
-    chooser = Chooser(Sampler(sampling, seed), constraints, passage)
+    chooser = Chooser(Sampler(suited(sampling, passage.style), seed), constraints, passage)
     known, told = passage.setting.known, 0
     if isinstance(model, EditModel):
         state = model.start(passage.prompt, passage.style, passage.places, passage.setting)

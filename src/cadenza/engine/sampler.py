@@ -18,6 +18,9 @@ from cadenza.errors import CadenzaError
 
 Logits = TypeVar("Logits", NDArray[np.float32], NDArray[np.float64])
 
+TOP_P: Final = 0.93
+"""Where nothing else is said."""
+
 NO_COPIES: Final[Mapping[int, float]] = {}
 
 
@@ -27,9 +30,9 @@ class Sampling:
 
     temperature: float = 1.0
     """Divides the logits; 0 always takes the likeliest, below 1 is cautious, above 1 wild. 0 to 5."""
-    top_p: float = 0.93
+    top_p: float | None = None
     """Only the likeliest symbols that together hold this probability are drawn, and copies. Above 0, to 1; 1
-    for all."""
+    for all; None for what suits the style, or TOP_P."""
     top_k: int = 0
     """Only so many of the likeliest symbols are drawn, and copies; 0 for all."""
     repetition_penalty: float = 1.0
@@ -40,7 +43,8 @@ class Sampling:
 
     def __post_init__(self) -> None:
         _check("temperature", self.temperature, 0 <= self.temperature <= 5, "from 0 to 5")
-        _check("top-p", self.top_p, 0 < self.top_p <= 1, "above 0 and at most 1 (1 switches it off)")
+        top_p = TOP_P if self.top_p is None else self.top_p
+        _check("top-p", top_p, 0 < top_p <= 1, "above 0 and at most 1 (1 switches it off)")
         _check("top-k", self.top_k, self.top_k >= 0, "0 (off) or more")
         _check(
             "repetition penalty", self.repetition_penalty, 1 <= self.repetition_penalty <= 10, "from 1 to 10"
@@ -58,6 +62,7 @@ class Sampler:
 
     def __init__(self, sampling: Sampling, seed: int) -> None:
         self.sampling = sampling
+        self.top_p = TOP_P if sampling.top_p is None else sampling.top_p
         self.random = np.random.default_rng(seed)
 
     def draw(
@@ -91,7 +96,7 @@ class Sampler:
         # Methods rather than functions: of arrays this small, NumPy's wrappers would take half of the time.
         order: NDArray[np.intp] = (-p).argsort(kind="stable")
         cumulative: NDArray[np.float64] = p[order].cumsum()
-        kept = self._kept(cumulative, 1 - (1 - self.sampling.top_p) * strictness)
+        kept = self._kept(cumulative, 1 - (1 - self.top_p) * strictness)
         if copies:
             lifts = {symbol: lift / self.sampling.temperature for symbol, lift in copies.items()}
             return _draw_mixed(self.random, scores, p, order[:kept], lifts)
@@ -125,7 +130,8 @@ def _draw_mixed(
 
     scores: (symbols,), at most 0, and p, their exponentials. lifts: of the copies' scores.
     """
-    symbols, lift = list(lifts), np.array(list(lifts.values()))
+    symbols: list[int] = list(lifts)
+    lift = np.array(list(lifts.values()), np.float64)
     alone = scores[symbols]
     # The highest becomes 0, so that no exponential is infinite.
     highest = max(0.0, float((alone + lift).max()))
@@ -134,9 +140,9 @@ def _draw_mixed(
     weights[kept] = likeliest * (float(p.sum()) / float(likeliest.sum()) * np.exp(-highest))
     weights[symbols] += np.exp(alone + lift - highest) - np.exp(alone - highest)
     cumulative: NDArray[np.float64] = weights.cumsum()
-    mark = random.random() * float(cumulative[-1])
-    last = int(cumulative.searchsorted(cumulative[-1]))
-    return min(int(cumulative.searchsorted(mark, side="right")), last)
+    total = float(cumulative[-1])
+    at = int(cumulative.searchsorted(random.random() * total, side="right"))
+    return min(at, int(cumulative.searchsorted(total)))
 
 
 def draw_together(
@@ -172,7 +178,7 @@ def draw_together(
     rows = np.arange(len(p))
     cumulative: NDArray[np.float64] = p.ravel().take(order + (rows * p.shape[1])[:, None]).cumsum(axis=1)
     # The first that is there is the last symbol that can be drawn.
-    last = (cumulative >= (1 - (1 - sampling.top_p) * strictness) * cumulative[:, -1:]).argmax(1)
+    last = (cumulative >= (1 - (1 - samplers[0].top_p) * strictness) * cumulative[:, -1:]).argmax(1)
     if sampling.top_k:
         last = np.minimum(last, sampling.top_k - 1)
     if not any(copies):
