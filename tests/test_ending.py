@@ -14,6 +14,7 @@ from cadenza.engine.ending import chance_of_end
 from cadenza.representation import events
 from cadenza.representation.events import EventSequence, Frame
 from cadenza.score import Notes
+from cadenza.steering import Asked
 
 BAR = 4 * 480
 
@@ -105,3 +106,17 @@ def test_what_goes_on_does_not_end(model: compose.Model, monkeypatch: pytest.Mon
     piece = generate(Wish(bars=2, seed=1), model=model).score
     monkeypatch.setattr(ending, "draw_ending", None)
     assert len(continue_(piece, Wish(bars=2, seed=1), model=model).added)
+
+
+def test_what_is_asked_of_a_piece_holds_to_its_end(model: compose.Model) -> None:
+    """The ending goes on leaning to where the notes before it leaned to."""
+
+    def pitch_of_the_ending(register: int) -> float:
+        asked = Asked(register=register)
+        takes = [
+            generate(Wish(bars=8, seed=seed, style="pop", asked=asked), model=model) for seed in range(3)
+        ]
+        last = [take.added["pitch"][take.added["start"] >= 5 * BAR] for take in takes]
+        return float(np.concatenate(last).mean())
+
+    assert pitch_of_the_ending(48) < 56 < 64 < pitch_of_the_ending(72)

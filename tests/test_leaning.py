@@ -46,6 +46,18 @@ def test_means_come_to_what_is_asked(aims: Aims, field: int, values: np.ndarray,
     assert values[symbols[300:]].mean() == pytest.approx(wanted, rel=0.2 if field == SHIFTED else 0.1)
 
 
+def test_leans_are_found_again_after_what_was_drawn() -> None:
+    aims = Aims(gap=12.0, pitch=50.0, velocity=90.0)
+    rng, leaning, again = np.random.default_rng(2), Leaning(aims), Leaning(aims)
+    rows = [tuple(rng.integers(2, 12, size=5).tolist()) for _ in range(50)]
+    onsets = np.cumsum(rng.integers(0, 20, size=50)).tolist()
+    for (_, before), (row, onset) in pairwise(zip(rows, onsets, strict=True)):
+        leaning.take(row, onset - before)
+    again.after(list(zip(rows, onsets, strict=True)))
+    assert again.leans == leaning.leans
+    assert all(leaning.leans.values())
+
+
 def test_the_lean_is_that_of_the_nearest_distribution() -> None:
     """Of the uniform one over the keys with a mean of 52: its multiplier, found by bisection."""
     low, high = -MOST[PITCHED], MOST[PITCHED]

@@ -75,6 +75,8 @@ def draw_ending(
     rest = replace(passage, prompt=heard, span=replace(passage.span, begin=begin))
     tries: list[list[Drawn]] = [[] for _ in seeds]
     together = Together[Any].begin(model, rest, constraints=constraints, sampling=sampling, seeds=seeds)
+    for chooser in together.choosers.each:
+        chooser.leaning.after([(note.row, note.onset) for note in drawn])
     for take, note in together:
         tries[take].append(note)
     chances = [

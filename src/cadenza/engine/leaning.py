@@ -11,7 +11,9 @@ none is needed as long as the music keeps to the bound by itself. It knows no mo
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -77,6 +79,11 @@ class Leaning:
 
     def __post_init__(self) -> None:
         self.leans = dict.fromkeys(self.aims.fields, 0.0)
+
+    def after(self, drawn: Sequence[tuple[tuple[int, ...], int]]) -> None:
+        """Moves the leans as they are after rows at onsets, all drawn one after the other."""
+        for (_, before), (row, onset) in pairwise(drawn):
+            self.take(row, onset - before)
 
     def weigh(self, field_index: int, logits: NDArray[np.float32]) -> None:
         """Adds the lean of a field to its logits, in place."""
