@@ -528,7 +528,7 @@ def test_help_without_a_command_and_by_its_short_name(tmp_path: Path) -> None:
 
 def test_top_p_is_that_of_the_style_where_none_is_asked_for(tmp_path: Path) -> None:
     def composed(*options: str) -> bytes:
-        run = cadenza("compose", "--bars", "4", "-o", "out.mid", "--force", *options, folder=tmp_path)
+        run = cadenza("compose", "--bars", "4", "-o", "out.mid", *options, folder=tmp_path)
         assert run.returncode == 0, run.stderr
         return (tmp_path / "out.mid").read_bytes()
 
