@@ -3,9 +3,10 @@
 Music repeats itself to the letter, and a small network remembers how, not what. So a row is drawn from a
 mixture: of the network's row, and of the rows of notes that were read before. How much each of these counts
 is told by how well the four notes before it match the last four drawn ones: a scalar product of sums of
-embeddings, a soft n-gram. Each field of such a row is copied or, with a chance that the network gives, drawn
-as the network says; what is drawn of a row tells how likely each is to be the one that is being copied. So
-the mixture is of whole rows, its likelihood is exact, and a copy may leave the path at any field.
+embeddings, a soft n-gram; and by for how many notes what was drawn has gone on as it did there. Each field of
+such a row is copied or, with a chance that the network gives, drawn as the network says; what is drawn of a
+row tells how likely each is to be the one that is being copied. So the mixture is of whole rows, its
+likelihood is exact, and a copy may leave the path at any field.
 
 The mixture with a sentinel is that of Merity et al., "Pointer sentinel mixture models" (2017), section 2;
 new are whole rows in place of words, the posterior along their fields, and keys that are sums over notes.
