@@ -187,8 +187,8 @@ def forbidden(name: str, imported: str) -> bool:
     """Whether the arrow from one module to another is against the order."""
     top = top_of(name)
     same_folder = top == top_of(imported) and top in IS_FOLDER and top != "__init__"
-    # The users' error lies below everything.
-    return not same_folder and imported != "errors" and rank(imported) >= rank(name)
+    # The users' error and what keeps Ctrl-C waiting lie below everything.
+    return not same_folder and imported not in {"errors", "interrupts"} and rank(imported) >= rank(name)
 
 
 def requirements(extra: str | None = None) -> set[str]:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cadenza import compose
-from cadenza.compose import Wish, continue_, generate, generate_takes, load_model
+from cadenza.compose import Sampling, Wish, continue_, generate, generate_takes, load_model
 from cadenza.engine import ending
 from cadenza.engine.ending import chance_of_end
 from cadenza.representation import events
@@ -106,6 +106,17 @@ def test_what_goes_on_does_not_end(model: compose.Model, monkeypatch: pytest.Mon
     piece = generate(Wish(bars=2, seed=1), model=model).score
     monkeypatch.setattr(ending, "draw_ending", None)
     assert len(continue_(piece, Wish(bars=2, seed=1), model=model).added)
+
+
+def test_what_was_drawn_lately_is_penalised_in_the_ending(model: compose.Model) -> None:
+    """Of the pitches that begin it hardly one stood shortly before, as elsewhere in the piece."""
+    again: list[float] = []
+    for seed in range(8):
+        wish = Wish(bars=8, seed=seed, style="pop", sampling=Sampling(repetition_penalty=10))
+        piece = metrical(generate(wish, model=model))
+        pitches, begin = piece.rows[:, 1], int(np.searchsorted(piece.onsets, 5 * 96))
+        again += [pitch in pitches[max(0, i - 48) : i] for i, pitch in enumerate(pitches)][begin : begin + 12]
+    assert np.mean(again) < 0.6
 
 
 def test_what_is_asked_of_a_piece_holds_to_its_end(model: compose.Model) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -123,6 +125,44 @@ def test_several_files_go_into_place_together(tmp_path: Path) -> None:
     with atomic_path(tmp_path / "3.mid") as beside:
         beside.write_text("3")
     assert names(tmp_path) == ["1.mid", "2.mid", "3.mid"]
+
+
+def interrupting_once(monkeypatch: pytest.MonkeyPatch, method: str) -> None:
+    """Ctrl-C comes when a method of paths was called for the first time."""
+    does, came = getattr(Path, method), list[str]()
+
+    def interrupted(self: Path, *arguments: Any, **options: Any) -> Any:
+        result = does(self, *arguments, **options)
+        if not came:
+            came.append(method)
+            os.kill(os.getpid(), signal.SIGINT)
+        return result
+
+    monkeypatch.setattr(Path, method, interrupted)
+
+
+def test_ctrl_c_while_files_go_into_place_comes_after_the_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write() -> None:
+        for i in range(5):
+            with atomic_path(tmp_path / f"{i}.mid") as beside:
+                beside.write_text(f"{i}")
+
+    interrupting_once(monkeypatch, "replace")
+    with pytest.raises(KeyboardInterrupt), all_or_none():
+        write()
+    assert [(tmp_path / name).read_text() for name in names(tmp_path)] == list("01234")
+
+
+def test_ctrl_c_where_a_file_is_begun_leaves_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    interrupting_once(monkeypatch, "touch")
+    with pytest.raises(KeyboardInterrupt), atomic_path(tmp_path / "1.mid"):
+        pass
+    interrupting_once(monkeypatch, "touch")
+    with pytest.raises(KeyboardInterrupt):
+        check_writable(tmp_path / "1.mid")
+    assert names(tmp_path) == []
 
 
 def test_where_one_of_several_fails_none_is_written(tmp_path: Path) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 from uuid import uuid4
 
 from cadenza.errors import CadenzaError
+from cadenza.interrupts import unbroken
 
 _REASONS = {
     errno.EACCES: "you may not write there",
@@ -32,9 +33,10 @@ def atomic_path(path: str | os.PathLike[str]) -> Generator[Path]:
     CadenzaError, naming `path`, where it cannot be written.
     """
     target = Path(path)
-    beside = _begun(target)
+    beside = _beside(target)
     try:
         with _explained(target, beside):
+            _begin(target, beside)
             yield beside
             waiting = _waiting.get()
             if waiting is None:
@@ -42,7 +44,8 @@ def atomic_path(path: str | os.PathLike[str]) -> Generator[Path]:
             else:
                 waiting.append((beside, target))
     except BaseException:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):  # such as kept it from being made, of which we are to hear
+            beside.unlink(missing_ok=True)
         raise
 
 
@@ -53,9 +56,10 @@ def all_or_none() -> Generator[None]:
     token = _waiting.set(waiting)
     try:
         yield
-        for beside, target in waiting:
-            with _explained(target, beside):
-                beside.replace(target)
+        with unbroken():
+            for beside, target in waiting:
+                with _explained(target, beside):
+                    beside.replace(target)
     finally:
         _waiting.reset(token)
         for beside, _ in waiting:
@@ -68,21 +72,27 @@ _waiting: ContextVar[list[tuple[Path, Path]] | None] = ContextVar("_waiting", de
 
 def check_writable(path: str | os.PathLike[str]) -> None:
     """Raises CadenzaError, naming `path`, where `atomic_path` would not even begin to write it."""
-    _begun(Path(path)).unlink()
+    target = Path(path)
+    beside = _beside(target)
+    with unbroken(), _explained(target, beside):
+        _begin(target, beside)
+        beside.unlink()
 
 
-def _begun(target: Path) -> Path:
-    """A new, empty file beside a target that can be written."""
-    # Its name is short, for that of the target may be as long as the file system allows.
-    beside = target.parent / f".cadenza-{uuid4().hex[:12]}{target.suffix[:20]}"
-    with _explained(target, beside):
-        if not target.parent.is_dir():
-            raise CadenzaError(f"{target}: not written: there is no folder {target.parent}")
-        if target.exists() and not target.is_file():
-            kind = "a folder" if target.is_dir() else "no ordinary file"
-            raise CadenzaError(f"{target}: not written: this is {kind}")
-        beside.touch(exist_ok=False)
-    return beside
+def _beside(target: Path) -> Path:
+    """The name of a new file beside a target."""
+    # It is short, for that of the target may be as long as the file system allows.
+    return target.parent / f".cadenza-{uuid4().hex[:12]}{target.suffix[:20]}"
+
+
+def _begin(target: Path, beside: Path) -> None:
+    """Makes the file beside a target that can be written."""
+    if not target.parent.is_dir():
+        raise CadenzaError(f"{target}: not written: there is no folder {target.parent}")
+    if target.exists() and not target.is_file():
+        kind = "a folder" if target.is_dir() else "no ordinary file"
+        raise CadenzaError(f"{target}: not written: this is {kind}")
+    beside.touch(exist_ok=False)
 
 
 @contextmanager

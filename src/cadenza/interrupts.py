@@ -9,6 +9,15 @@ from threading import Event, current_thread, main_thread
 
 
 @contextmanager
+def unbroken() -> Generator[None]:
+    """Ctrl-C waits for the end of what is done within, and comes then."""
+    with deferred_interrupt() as asked:
+        yield
+    if asked.is_set():
+        raise KeyboardInterrupt
+
+
+@contextmanager
 def deferred_interrupt() -> Generator[Event]:
     """Ctrl-C sets the event instead of breaking off a step half-way; a second one does break off."""
     asked = Event()

@@ -66,8 +66,10 @@ class Part:
         bars = len(lines) - 1
         last = bars if self.last_bar is None else self.last_bar
         if not self.first_bar <= last <= bars:
-            asked = f"bar {last}" if self.first_bar == last else f"bars {self.first_bar} to {last}"
-            raise CadenzaError(f"there is no {asked}: the piece has {bars} (to go on after them: continue)")
+            asked = f"is no bar {self.first_bar}"
+            if self.last_bar not in (None, self.first_bar):
+                asked = f"are no bars {self.first_bar} to {last}"
+            raise CadenzaError(f"there {asked}: the piece has {bars} (to go on after them: continue)")
         return lines[self.first_bar - 1], lines[last]
 
     def notes(self, score: Score) -> Notes:

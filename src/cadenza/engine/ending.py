@@ -77,6 +77,7 @@ def draw_ending(
     together = Together[Any].begin(model, rest, constraints=constraints, sampling=sampling, seeds=seeds)
     for chooser in together.choosers.each:
         chooser.leaning.after([(note.row, note.onset) for note in drawn])
+        chooser.recent.extend(note.row[1] for note in drawn)
     for take, note in together:
         tries[take].append(note)
     chances = [
