@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import signal
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +128,14 @@ def test_several_files_go_into_place_together(tmp_path: Path) -> None:
     assert names(tmp_path) == ["1.mid", "2.mid", "3.mid"]
 
 
+@pytest.fixture
+def ctrl_c() -> Generator[None]:
+    """Ctrl-C breaks off, also where the tests run in the background and are not to hear it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def interrupting_once(monkeypatch: pytest.MonkeyPatch, method: str) -> None:
     """Ctrl-C comes when a method of paths was called for the first time."""
     does, came = getattr(Path, method), list[str]()
@@ -135,12 +144,13 @@ def interrupting_once(monkeypatch: pytest.MonkeyPatch, method: str) -> None:
         result = does(self, *arguments, **options)
         if not came:
             came.append(method)
-            os.kill(os.getpid(), signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
         return result
 
     monkeypatch.setattr(Path, method, interrupted)
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_while_files_go_into_place_comes_after_the_last(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -155,6 +165,7 @@ def test_ctrl_c_while_files_go_into_place_comes_after_the_last(
     assert [(tmp_path / name).read_text() for name in names(tmp_path)] == list("01234")
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_where_a_file_is_begun_leaves_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     interrupting_once(monkeypatch, "touch")
     with pytest.raises(KeyboardInterrupt), atomic_path(tmp_path / "1.mid"):
