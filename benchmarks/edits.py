@@ -17,7 +17,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -59,24 +59,47 @@ def scores_of(
     return scores[max(region.begin - first, 0) :]
 
 
-def gap(model: NumpyComposer, piece: EventSequence, style: str, rng: np.random.Generator) -> Pair | None:
-    """A gap with its right context and without; None where the piece is too short."""
+@dataclass(frozen=True)
+class Gap:
+    """A gap in a piece: its steps and its rows, from `begin` and `first` up to `stop` and `last`.
+
+    place: the position in the bar where it stops, and the length of the bar.
+    """
+
+    begin: int
+    stop: int
+    first: int
+    last: int
+    place: tuple[int, int]
+
+
+def somewhere(piece: EventSequence, rng: np.random.Generator) -> Gap | None:
+    """Four bars or eight seconds at a random place; None where hardly a note or nothing follows."""
     start = int(rng.integers(len(piece)))
     bar = int(piece.bars[start])
     begin = int(piece.onsets[start] - (piece.positions[start] if bar else 0))
     stop = begin + (BARS * bar if bar else SECONDS * STEPS_PER_SECOND)
-    at, end = np.searchsorted(piece.onsets, [begin, stop]).tolist()
-    if end - at < 4 or end >= len(piece):
+    first, last = np.searchsorted(piece.onsets, [begin, stop]).tolist()
+    if last - first < 4 or last >= len(piece):
         return None
-    place = (0, bar) if bar else (int(piece.positions[start]), 0)
-    cut, first = part(piece, max(at - LEFT, 0), min(end + RIGHT, len(piece)))
-    region = Region(cut.onsets >= stop, int(np.searchsorted(cut.onsets, begin)), stop, place)
-    alone, _ = part(piece, max(at - LEFT, 0), end)
+    return Gap(begin, stop, first, last, (0, bar) if bar else (int(piece.positions[start]), 0))
+
+
+def gap(model: NumpyComposer, piece: EventSequence, style: str, rng: np.random.Generator) -> Pair | None:
+    """A gap with its right context and without; None where the piece is too short."""
+    at = somewhere(piece, rng)
+    if at is None:
+        return None
+    cut, first = part(piece, max(at.first - LEFT, 0), min(at.last + RIGHT, len(piece)))
+    begin = int(np.searchsorted(cut.onsets, at.begin))
+    region = Region(cut.onsets >= at.stop, begin, at.stop, at.place)
+    alone, _ = part(piece, max(at.first - LEFT, 0), at.last)
     blind = Region(np.zeros(len(alone), bool), region.begin)
+    notes = at.last - at.first
     given, other = (
-        scores_of(model, *of, style)[: end - at] for of in ((cut, first, region), (alone, first, blind))
+        scores_of(model, *of, style)[:notes] for of in ((cut, first, region), (alone, first, blind))
     )
-    return float(-given.sum()), float(-other.sum()), end - at
+    return float(-given.sum()), float(-other.sum()), notes
 
 
 def voices(

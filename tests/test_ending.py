@@ -1,4 +1,4 @@
-"""The last bars of a piece are drawn several times, and one is kept that the model takes for an end."""
+"""The last bars of a piece or a gap are drawn several times, and what leads to what comes is kept."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from cadenza import compose
-from cadenza.compose import Sampling, Wish, continue_, generate, generate_takes, load_model
+from cadenza.compose import Sampling, Wish, continue_, generate, generate_takes, infill, load_model
 from cadenza.engine import ending
-from cadenza.engine.ending import chance_of_end
+from cadenza.engine.ending import chance_of_end, following_score
+from cadenza.parts import Part
 from cadenza.representation import events
 from cadenza.representation.events import EventSequence, Frame
 from cadenza.score import Notes
@@ -132,3 +133,71 @@ def test_what_is_asked_of_a_piece_holds_to_its_end(model: compose.Model) -> None
 
     assert pitch_of_the_ending(48) < 56
     assert pitch_of_the_ending(72) > 64
+
+
+# --- Gaps ---------------------------------------------------------------------------------------------------
+
+
+def test_the_score_of_what_follows_is_that_of_the_likelihood(model: compose.Model) -> None:
+    """Also where the first shift was counted from elsewhere."""
+    piece = metrical(generate(Wish(bars=3, seed=3), model=model))
+    assert 20 < len(piece) < ending.HEARD
+    heard, after = piece.part(slice(20), complete=False), piece.part(slice(20, 28), complete=False)
+    scores = model.sequence_model.log_probabilities(piece, "pop")
+    expected = pytest.approx(float(scores[20:28].sum()), rel=1e-4)
+    assert following_score(model.sequence_model, heard, after, "pop") == expected
+    rows = after.rows.copy()
+    rows[0, 0] = 7
+    assert following_score(model.sequence_model, heard, replace(after, rows=rows), "pop") == expected
+
+
+def after_the_gap(model: compose.Model, take: compose.Take) -> float:
+    """How well the first notes from bar 7 on follow what stands before them."""
+    piece = metrical(take)
+    at = int(np.searchsorted(piece.onsets, 6 * 96))
+    heard, after = piece.part(slice(at), complete=False), piece.part(slice(at, at + 8), complete=False)
+    return following_score(model.sequence_model, heard, after, take.style)
+
+
+def test_of_several_gaps_one_is_kept_that_leads_to_what_follows(
+    model: compose.Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pieces = [generate(Wish(bars=9, seed=s, style="classical"), model=model).score for s in range(1, 7)]
+    wish = Wish(seed=1, style="classical")
+
+    def gaps() -> list[compose.Take]:
+        return [infill(piece, Part(3, 6), wish, model=model) for piece in pieces]
+
+    several = gaps()
+    assert [rows(take.added) for take in gaps()] == [rows(take.added) for take in several]
+    monkeypatch.setattr(ending, "TRIES", 1)
+    first = gaps()
+    for chosen, other in zip(several, first, strict=True):
+        before = [take.added[take.added["start"] < 4 * BAR - 240] for take in (chosen, other)]
+        assert rows(before[0]) == rows(before[1])  # only its last two bars are chosen
+        assert (chosen.added["start"] >= 2 * BAR).all()
+        assert (chosen.added["start"] < 6 * BAR).all()
+    means = [np.mean([after_the_gap(model, take) for take in takes]) for takes in (several, first)]
+    assert means[0] > means[1] + 4
+
+
+def test_a_gap_at_the_end_of_a_piece_ends_it(model: compose.Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    pieces = [generate(Wish(bars=8, seed=seed, style="classical"), model=model).score for seed in range(8)]
+
+    def ends() -> float:
+        takes = [infill(p, Part(7, 8), Wish(seed=1, style="classical"), model=model) for p in pieces]
+        return float(np.mean([over(model, take) for take in takes]))
+
+    chosen = ends()
+    monkeypatch.setattr(ending, "TRIES", 1)
+    assert chosen > 1.5 * ends()
+
+
+def test_what_is_drawn_among_notes_that_stay_is_drawn_once(
+    model: compose.Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    piece = generate(Wish(bars=6, seed=1), model=model).score
+    monkeypatch.setattr(ending, "draw_ending", None)
+    assert len(infill(piece, Part(2, 3, hand="right"), Wish(seed=1), model=model).added)
+    with pytest.raises(TypeError):
+        infill(piece, Part(2, 3), Wish(seed=1), model=model)

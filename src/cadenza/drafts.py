@@ -22,7 +22,7 @@ from cadenza.parts import Surroundings
 from cadenza.plans import LONGEST_BARS, Plan, Wish, last_pedal, playable, with_notes, within
 from cadenza.players import Model
 from cadenza.representation import events, pianoroll
-from cadenza.representation.edits import STOP, stop_at
+from cadenza.representation.edits import FIXED, STOP, stop_at
 from cadenza.representation.events import (
     NO_POSITION,
     STEPS_PER_QUARTER,
@@ -60,7 +60,9 @@ FOUR_BARS: Final = 16
 """In beats."""
 
 ENDING: Final = 3
-"""Bars at the end of a piece from nothing that are drawn several times, at most half of it."""
+"""Bars at the end of a piece from nothing that are drawn several times, at most half of it,"""
+JOINING: Final = 2
+"""and of a gap in which nothing stays."""
 
 TOLD_EVERY: Final = 4
 """Steps or tokens after which a listener is told of the notes that they make."""
@@ -204,7 +206,10 @@ def draft_around(
     stops = STOP in around.setting.known.kinds
     span = Span(first, stop, longest - first, may_end=_bars_before(1, places, first, stop) if stops else None)
     aims = aims_of(wish.asked, around.frame, around.prompt)
-    passage = Passage(span, places, around.prompt, setting, wish.style, side, single, aims)
+    ending = None
+    if stops and not (setting.known.kinds == FIXED).any():
+        ending = _bars_before(JOINING, places, first, stop)
+    passage = Passage(span, places, around.prompt, setting, wish.style, side, single, aims, ending)
     notes = _stream(wish, model.sequence_model, passage, around.frame.grid)
     drawn = _overheard_notes(notes, listen, around.frame, plan)
     seconds = time.perf_counter() - begun

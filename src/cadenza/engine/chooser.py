@@ -64,7 +64,7 @@ class Passage:
     aims: Aims = NO_AIMS
     """What they are to be like in the mean."""
     ending: int | None = None
-    """Step from which on the end of a piece is drawn several times (see `engine.ending`); None for never."""
+    """Step from which on it is drawn several times (see `engine.ending`); None for never."""
 
 
 def suited(sampling: Sampling, style: str | None) -> Sampling:

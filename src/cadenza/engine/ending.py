@@ -1,14 +1,16 @@
-"""Draws the last bars of a piece several times, and keeps one that the model takes for an end.
+"""Draws the last bars of a passage several times, and keeps those that lead to what comes after it.
 
-That a piece stops at a step is told, but little learnt: most pieces end in some way, few in any one. What a
-model does know is how likely a piece is over after given notes, told nothing of where it stops. Music x that
-is drawn from p(x), and of which one is chosen with a chance in proportion to p(END | x), is drawn, as nearly
-as the number of tries allows, from p(x | END), the music that ends there (sampling importance resampling:
+Where a passage stops, and what follows there, is told, but little learnt: most pieces end in some way, few in
+any one, and most notes of a gap are far from its end. What a model does know is how likely a piece is over
+after given notes, told nothing of where it stops, and how likely some notes follow others. Music x that is
+drawn from p(x), and of which one is chosen with a chance in proportion to p(y | x), is drawn, as nearly as
+the number of tries allows, from p(x | y), the music that y comes after (sampling importance resampling:
 Rubin, "Using the SIR algorithm to simulate posterior distributions", 1988).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, Final
@@ -21,13 +23,15 @@ from cadenza.engine.constraints import Constraints
 from cadenza.engine.generate import sequence_of, stream
 from cadenza.engine.sampler import Sampling
 from cadenza.engine.together import Together
-from cadenza.representation.events import END, EventSequence, Grid
+from cadenza.representation.events import END, SHIFT, EventSequence, Grid
 from cadenza.sequence import JointModel, Places, SequenceModel
 
 TRIES: Final = 8
 """How often the last bars are drawn."""
 HEARD: Final = 128
-"""Notes by which it is judged whether the piece is over."""
+"""Notes by which it is judged what comes,"""
+COMING: Final = 8
+"""and how many of what follows are judged."""
 
 
 def until_ending(passage: Passage) -> Passage:
@@ -71,7 +75,7 @@ def draw_ending(
     random = np.random.default_rng((seed, passage.span.end))
     seeds: list[int] = random.integers(1 << 32, size=TRIES).tolist()
     begin = max(passage.ending or 0, passage.span.begin)
-    heard = _joined(passage.prompt, drawn, grid)
+    heard = _with(passage.prompt, drawn, grid)
     rest = replace(passage, prompt=heard, span=replace(passage.span, begin=begin))
     tries: list[list[Drawn]] = [[] for _ in seeds]
     together = Together[Any].begin(model, rest, constraints=constraints, sampling=sampling, seeds=seeds)
@@ -80,11 +84,20 @@ def draw_ending(
         chooser.recent.extend(note.row[1] for note in drawn)
     for take, note in together:
         tries[take].append(note)
-    chances = [
-        chance_of_end(model, _joined(heard, notes, grid), passage.style, passage.places) for notes in tries
-    ]
-    total = sum(chances)
-    return tries[random.choice(TRIES, p=[chance / total for chance in chances] if total else None)]
+    scores = np.array([log_chance(model, _with(heard, notes, grid), passage) for notes in tries])
+    chances = np.exp(scores - scores.max()) if np.isfinite(scores).any() else np.ones(TRIES)
+    return tries[random.choice(TRIES, p=chances / chances.sum())]
+
+
+def log_chance(
+    model: SequenceModel[EventSequence, Any], heard: EventSequence | None, passage: Passage
+) -> float:
+    """How likely comes after some notes what comes after a passage, to a model that is told nothing of it."""
+    if passage.setting.after is not None:
+        coming = passage.setting.after.part(slice(COMING), complete=False)
+        return following_score(model, heard, coming, passage.style)
+    chance = chance_of_end(model, heard, passage.style, passage.places)
+    return math.log(chance) if chance else -math.inf
 
 
 def chance_of_end(
@@ -105,15 +118,34 @@ def chance_of_end(
     return chance
 
 
-def _joined(before: EventSequence | None, drawn: list[Drawn], grid: Grid) -> EventSequence | None:
+def following_score(
+    model: SequenceModel[EventSequence, Any],
+    heard: EventSequence | None,
+    after: EventSequence,
+    style: str | None,
+) -> float:
+    """Log-probability, in nats, of notes after those that were heard; the first shift is counted anew."""
+    if heard is None:
+        return float(model.log_probabilities(after, style).sum())
+    heard = heard.part(slice(-HEARD, None), complete=False)
+    rows = after.rows.copy()
+    rows[:1, 0] = SHIFT.encode(np.clip(after.onsets[:1] - heard.onsets[-1], 0, SHIFT.table[-1]))
+    both = joined(heard, replace(after, rows=rows))
+    return float(model.log_probabilities(both, style)[len(heard) :].sum())
+
+
+def _with(before: EventSequence | None, drawn: list[Drawn], grid: Grid) -> EventSequence | None:
     """Notes and what was drawn after them; None of nothing."""
     if not drawn:
         return before
     after = sequence_of(drawn, grid)
-    if before is None:
-        return after
+    return after if before is None else joined(before, after)
+
+
+def joined(before: EventSequence, after: EventSequence) -> EventSequence:
+    """Notes of one grid and others after them, their rows as they are."""
     columns = {
         name: np.concatenate([getattr(before, name), getattr(after, name)])
         for name in ("rows", "onsets", "positions", "bars")
     }
-    return EventSequence(**columns, grid=grid, complete=False)
+    return EventSequence(**columns, grid=before.grid, complete=False)
