@@ -2,10 +2,11 @@
 
 Protocol. Test split of each corpus the composer was trained on, each piece in its own grid, up to three gaps
 a piece, found as in `edits.py`: four bars, or eight seconds. Each is drawn once, as it comes, and as `cadenza
-infill` draws it: its last two bars eight times, one kept (`cadenza/engine/ending.py`). Then the first 8 and
-the first 32 notes after it are scored, after what was drawn and after the true gap: by the composer, told
-nothing of a gap, whose scores of the first 8 are also what chooses, and by a Markov model of order 2 fitted
-to the training split of the corpus, which has no part in it. Nats a note, means over gaps.
+infill` draws it, but without its lean against more and more notes: its last two bars eight times, one kept
+(`cadenza/engine/ending.py`). Then the first 8 and the first 32 notes after it are scored, after what was
+drawn and after the true gap: by the composer, told nothing of a gap, whose scores of the first 8 are also
+what chooses, and by a Markov model of order 2 fitted to the training split of the corpus, which has no part
+in it. Nats a note, means over gaps.
 
     CADENZA_DATA=... python benchmarks/joins.py --json joins.json
 """
@@ -27,7 +28,7 @@ from cadenza.dataset import prepare
 from cadenza.drafts import JOINING
 from cadenza.engine.chooser import Passage, Span
 from cadenza.engine.constraints import Constraints
-from cadenza.engine.ending import following_score, joined, stream_to_end
+from cadenza.engine.ending import followed_by, following_score, stream_to_end
 from cadenza.engine.generate import sequence_of, stream
 from cadenza.engine.sampler import Sampling
 from cadenza.representation.edits import following, stop_at
@@ -104,7 +105,7 @@ def scores(
         for j, notes in enumerate(AFTER):
             after = piece.part(slice(at.last, at.last + notes), complete=False)
             for k, gap in enumerate(gaps):
-                nats[i, j, k] = -following_score(judge, joined(before, gap), after, style) / notes
+                nats[i, j, k] = -following_score(judge, followed_by(before, gap), after, style) / notes
     return nats
 
 

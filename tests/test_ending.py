@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any, cast
 
 import numpy as np
 import pytest
 
-from cadenza import compose
+from cadenza import compose, drafts
 from cadenza.compose import Sampling, Wish, continue_, generate, generate_takes, infill, load_model
 from cadenza.engine import ending
-from cadenza.engine.ending import chance_of_end, following_score
+from cadenza.engine.chooser import Drawn, Passage
+from cadenza.engine.ending import chance_of_end, following_score, stream_to_end
 from cadenza.parts import Part
 from cadenza.representation import events
 from cadenza.representation.events import EventSequence, Frame
-from cadenza.score import Notes
+from cadenza.score import Notes, Score
+from cadenza.sequence import JointModel
 from cadenza.steering import Asked
 
 BAR = 4 * 480
@@ -52,7 +56,7 @@ def test_the_chance_of_an_end_is_that_of_the_likelihood(model: compose.Model) ->
 def test_of_several_ends_one_is_kept_that_is_likely_to_be_one(
     model: compose.Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wishes = [Wish(bars=8, seed=seed, style=style) for seed in range(1, 7) for style in ("pop", "classical")]
+    wishes = [Wish(bars=8, seed=seed, style=style) for seed in range(1, 13) for style in ("pop", "classical")]
     several = [generate(wish, model=model) for wish in wishes]
     monkeypatch.setattr(ending, "TRIES", 1)
     first = [generate(wish, model=model) for wish in wishes]
@@ -63,7 +67,7 @@ def test_of_several_ends_one_is_kept_that_is_likely_to_be_one(
         )
         assert chosen.added["start"].max() < 8 * BAR
     means = [np.mean([over(model, take) for take in takes]) for takes in (several, first)]
-    assert means[0] > 2 * means[1]
+    assert means[0] > 1.5 * means[1]
 
 
 def test_what_is_no_end_is_never_kept(model: compose.Model, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,11 +144,12 @@ def test_what_is_asked_of_a_piece_holds_to_its_end(model: compose.Model) -> None
 
 def test_the_score_of_what_follows_is_that_of_the_likelihood(model: compose.Model) -> None:
     """Also where the first shift was counted from elsewhere."""
-    piece = metrical(generate(Wish(bars=3, seed=3), model=model))
-    assert 20 < len(piece) < ending.HEARD
-    heard, after = piece.part(slice(20), complete=False), piece.part(slice(20, 28), complete=False)
-    scores = model.sequence_model.log_probabilities(piece, "pop")
-    expected = pytest.approx(float(scores[20:28].sum()), rel=1e-4)
+    piece = metrical(generate(Wish(bars=16, seed=3), model=model))
+    assert len(piece) > 160 > ending.HEARD
+    heard, after = piece.part(slice(150), complete=False), piece.part(slice(150, 158), complete=False)
+    lately = piece.part(slice(150 - ending.HEARD, 158), complete=False)
+    scores = model.sequence_model.log_probabilities(lately, "pop")
+    expected = pytest.approx(float(scores[-8:].sum()), rel=1e-4)
     assert following_score(model.sequence_model, heard, after, "pop") == expected
     rows = after.rows.copy()
     rows[0, 0] = 7
@@ -162,7 +167,7 @@ def after_the_gap(model: compose.Model, take: compose.Take) -> float:
 def test_of_several_gaps_one_is_kept_that_leads_to_what_follows(
     model: compose.Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pieces = [generate(Wish(bars=9, seed=s, style="classical"), model=model).score for s in range(1, 7)]
+    pieces = [generate(Wish(bars=9, seed=s, style="classical"), model=model).score for s in range(1, 15)]
     wish = Wish(seed=1, style="classical")
 
     def gaps() -> list[compose.Take]:
@@ -173,12 +178,13 @@ def test_of_several_gaps_one_is_kept_that_leads_to_what_follows(
     monkeypatch.setattr(ending, "TRIES", 1)
     first = gaps()
     for chosen, other in zip(several, first, strict=True):
-        before = [take.added[take.added["start"] < 4 * BAR - 240] for take in (chosen, other)]
-        assert rows(before[0]) == rows(before[1])  # only its last two bars are chosen
+        # Only its last two bars are chosen. Lengths are not compared: what follows may cut a note.
+        before = [take.added[take.added["start"] < 4 * BAR] for take in (chosen, other)]
+        assert before[0][["start", "pitch"]].tolist() == before[1][["start", "pitch"]].tolist()
         assert (chosen.added["start"] >= 2 * BAR).all()
         assert (chosen.added["start"] < 6 * BAR).all()
     means = [np.mean([after_the_gap(model, take) for take in takes]) for takes in (several, first)]
-    assert means[0] > means[1] + 4
+    assert means[0] > means[1] + 2
 
 
 def test_a_gap_at_the_end_of_a_piece_ends_it(model: compose.Model, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -201,3 +207,81 @@ def test_what_is_drawn_among_notes_that_stay_is_drawn_once(
     assert len(infill(piece, Part(2, 3, hand="right"), Wish(seed=1), model=model).added)
     with pytest.raises(TypeError):
         infill(piece, Part(2, 3), Wish(seed=1), model=model)
+
+
+def test_a_gap_in_free_time_stops_where_what_follows_begins(
+    model: compose.Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not a hundredth of a second later: a note there would be followed by itself."""
+    notes = [(60 + i % 9, start, start + 100, 60) for i, start in enumerate(range(17, 6 * BAR, 53))]
+    score = Score.from_notes(notes, qpm=97)
+    assert events.frame_of(score).grid == "free"
+    spans: list[tuple[int, int | None]] = []
+
+    def look(model: object, passage: Passage, *_: object, **how: Any) -> Iterator[Drawn]:
+        spans.append((passage.span.end, passage.setting.known.stop))
+        return stream_to_end(cast("JointModel[Any, Any]", model), passage, "free", **how)
+
+    monkeypatch.setattr(drafts, "stream_to_end", look)
+    for bar in range(2, 6):
+        added = infill(score, Part(bar, bar), Wish(seed=1, style="pop"), model=model).added
+        assert (added["start"] >= (bar - 1) * BAR).all()
+        assert (added["start"] < bar * BAR).all()
+    assert len(spans) == 4
+    assert all(end == told for end, told in spans)
+
+
+def chords_every(bars: int) -> Score:
+    """Twenty-four bars of held chords."""
+    keys = [(48, 55, 64, 72), (45, 57, 64, 72), (41, 57, 65, 69), (43, 59, 62, 71)]
+    starts = range(0, 24, bars)
+    rows = [(p, b * BAR, (b + bars) * BAR, 64) for i, b in enumerate(starts) for p in keys[i % 4]]
+    return Score.from_notes(rows)
+
+
+def test_no_note_is_forced_where_a_gap_is_divided(model: compose.Model) -> None:
+    takes = [
+        infill(chords_every(2), Part(8, 10), Wish(seed=seed, style="classical"), model=model)
+        for seed in range(10)
+    ]
+    begun = [(take.added["start"] < 8 * BAR).any() for take in takes]
+    assert sum(begun) < 5
+    takes = [
+        infill(chords_every(4), Part(5, 8), Wish(seed=seed, style="classical"), model=model)
+        for seed in range(10)
+    ]
+    rests = [not (take.added["start"] >= 6 * BAR).any() for take in takes]
+    assert any(rests)
+    assert all(len(take.added) for take in takes)
+
+
+def test_a_gap_long_after_the_last_note_is_filled_and_not_the_silence(model: compose.Model) -> None:
+    piece = generate(Wish(bars=4, seed=1), model=model).score
+    moved = piece.notes.copy()
+    for edge in ("start", "end"):
+        moved[edge] += 20 * BAR
+    both = [
+        tuple(note) for note in np.concatenate([piece.notes, moved])[["pitch", "start", "end", "velocity"]]
+    ]
+    score = Score.from_notes([(int(p), int(s), int(e), int(v)) for p, s, e, v in both])
+    for seed in range(6):
+        added = infill(score, Part(17, 20), Wish(seed=seed), model=model).added
+        assert len(added)
+        assert (added["start"] >= 16 * BAR).all()
+        assert (added["start"] < 20 * BAR).all()
+
+
+def test_what_is_certain_is_drawn_once(model: compose.Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    wish = Wish(bars=4, seed=1, sampling=Sampling(temperature=0))
+    several = generate(wish, model=model)
+    monkeypatch.setattr(ending, "TRIES", 1)
+    assert rows(generate(wish, model=model).added) == rows(several.added)
+
+
+def test_what_the_order_of_rows_excludes_follows_nothing(model: compose.Model) -> None:
+    piece = metrical(generate(Wish(bars=2, seed=3), model=model))
+    wrong = piece.rows[-1:].copy()
+    wrong[0, :2] = 0, piece.rows[-1, 1]
+    columns = {name: getattr(piece, name)[-1:] for name in ("onsets", "positions", "bars")}
+    again = EventSequence(wrong, **columns, grid="metrical", complete=False)
+    assert following_score(model.sequence_model, piece, again, "pop") == -np.inf

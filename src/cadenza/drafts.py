@@ -22,9 +22,10 @@ from cadenza.parts import Surroundings
 from cadenza.plans import LONGEST_BARS, Plan, Wish, last_pedal, playable, with_notes, within
 from cadenza.players import Model
 from cadenza.representation import events, pianoroll
-from cadenza.representation.edits import FIXED, STOP, stop_at
+from cadenza.representation.edits import FIXED, stop_at
 from cadenza.representation.events import (
     NO_POSITION,
+    SHIFT,
     STEPS_PER_QUARTER,
     STEPS_PER_SECOND,
     EventSequence,
@@ -203,13 +204,18 @@ def draft_around(
     first, stop, longest = _steps(around.frame, plan)
     places = places_in(around.frame, plan.end)
     setting = asking(around.setting, wish.asked, around.frame, plan)
-    stops = STOP in around.setting.known.kinds
-    span = Span(first, stop, longest - first, may_end=_bars_before(1, places, first, stop) if stops else None)
-    aims = aims_of(wish.asked, around.frame, around.prompt)
-    ending = None
-    if stops and not (setting.known.kinds == FIXED).any():
-        ending = _bars_before(JOINING, places, first, stop)
-    passage = Passage(span, places, around.prompt, setting, wish.style, side, single, aims, ending)
+    told, may_end, ending = setting.known.stop, None, None
+    if told is not None:
+        stop = max(told, first + 1)  # or a note could be drawn where those that follow begin
+        may_end = _bars_before(1, places, first, stop)
+        if setting.after is None:
+            ending = _ending(places, first, stop)
+        elif not (setting.known.kinds == FIXED).any():
+            ending = _bars_before(JOINING, places, first, stop)
+    span = Span(first, stop, longest - first, may_end)
+    prompt = within_reach(around.prompt, first, places)
+    aims = aims_of(wish.asked, around.frame, prompt)
+    passage = Passage(span, places, prompt, setting, wish.style, side, single, aims, ending)
     notes = _stream(wish, model.sequence_model, passage, around.frame.grid)
     drawn = _overheard_notes(notes, listen, around.frame, plan)
     seconds = time.perf_counter() - begun
@@ -271,6 +277,7 @@ def passage_of(wish: Wish, model: Model, frame: Frame, prompt: EventSequence | N
     if prompt is not None:
         first = max(first, int(prompt.onsets[-1]) + 1)
     places = places_in(frame, plan.end)
+    prompt = within_reach(prompt, first, places)
     told = isinstance(model.sequence_model, EditModel) and not wish.asked.is_nothing
     setting = asking(FREE, wish.asked, frame, plan) if told else FREE
     span, ending = Span(first, max(end, first + 1), longest - first), None
@@ -278,9 +285,22 @@ def passage_of(wish: Wish, model: Model, frame: Frame, prompt: EventSequence | N
         setting = replace(setting, known=stop_at(end, places(end)))
         span = replace(span, may_end=_bars_before(1, places, first, end))
     if plan.ends and isinstance(model.sequence_model, JointModel):
-        ending = max(_bars_before(ENDING, places, first, end), (first + end) // 2)
+        ending = _ending(places, first, end)
     aims = aims_of(wish.asked, frame, prompt)
     return Passage(span, places, prompt, setting, wish.style, aims=aims, ending=ending)
+
+
+def within_reach(prompt: EventSequence | None, first: int, places: Places) -> EventSequence | None:
+    """A prompt from which a shift leads to where notes are to begin: later by whole bars, if it must be.
+
+    Else notes would be drawn into the silence between.
+    """
+    reach = int(SHIFT.table[-1])
+    if prompt is None or first - prompt.onsets[-1] <= reach:
+        return prompt
+    bar = places(first)[1] or 1
+    late = -(-(first - int(prompt.onsets[-1]) - reach) // bar) * bar
+    return replace(prompt, onsets=prompt.onsets + late)
 
 
 def aims_of(asked: Asked, frame: Frame, prompt: EventSequence | None) -> Aims:
@@ -301,6 +321,11 @@ def aims_of(asked: Asked, frame: Frame, prompt: EventSequence | None) -> Aims:
 def _bars_before(bars: int, places: Places, first: int, stop: int) -> int:
     """The step so many bars, or seconds, before a region of the steps from `first` up to `stop` stops."""
     return max(first, stop - bars * (places(stop - 1)[1] or STEPS_PER_SECOND))
+
+
+def _ending(places: Places, first: int, stop: int) -> int:
+    """Where the end of a piece begins that is drawn from one step up to another."""
+    return max(_bars_before(ENDING, places, first, stop), (first + stop) // 2)
 
 
 def asking(setting: Setting, asked: Asked, frame: Frame, plan: Plan) -> Setting:

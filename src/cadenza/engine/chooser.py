@@ -40,6 +40,8 @@ class Span:
     longest: int = int(DURATION.table[-1])
     may_end: int | None = None
     """Step from which on the model may say that nothing more comes; None: it may not."""
+    needed: bool = True
+    """Whether a note is to be drawn at all."""
 
 
 Side = Literal["above", "below"]
@@ -125,7 +127,7 @@ class Chooser(Mixing):
     @property
     def over(self) -> bool:
         """Whether the span may be left as it is."""
-        return self.begun or self.full or self.span.may_end is not None
+        return self.begun or self.full or self.span.may_end is not None or not self.span.needed
 
     @property
     def crowded(self) -> bool:
@@ -173,11 +175,10 @@ class Chooser(Mixing):
         if not self.begun:
             onsets = self.onset + SHIFT.table
             # The last shift reaches furthest: where the span begins beyond it, it begins there.
-            wanted = (onsets >= min(self.span.begin, int(onsets[-1]))) & (
-                onsets < max(self.span.end, onsets[-1])
-            )
+            wanted = onsets >= min(self.span.begin, int(onsets[-1]))
             inside = wanted & (onsets < self.span.end)
-            logits[:END][~(inside if inside.any() else wanted)] = -np.inf
+            must = self.span.needed and inside.any()
+            logits[:END][~(inside if must else wanted)] = -np.inf
         if self.pitch >= 0 and not self.goes_on_up():
             logits[0] = -np.inf
 

@@ -2,10 +2,11 @@
 
 Where a passage stops, and what follows there, is told, but little learnt: most pieces end in some way, few in
 any one, and most notes of a gap are far from its end. What a model does know is how likely a piece is over
-after given notes, told nothing of where it stops, and how likely some notes follow others. Music x that is
-drawn from p(x), and of which one is chosen with a chance in proportion to p(y | x), is drawn, as nearly as
-the number of tries allows, from p(x | y), the music that y comes after (sampling importance resampling:
-Rubin, "Using the SIR algorithm to simulate posterior distributions", 1988).
+after given notes, told nothing of where it stops, and how likely some notes follow others. If x is drawn
+from p(x), and of several one is chosen with a chance in proportion to p(y | x), that is nearly drawn from
+p(x | y), the music that y comes after (sampling importance resampling: Rubin, "Using the SIR algorithm to
+simulate posterior distributions", 1988). Here x is told of y already while it is drawn, so y counts somewhat
+more.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def until_ending(passage: Passage) -> Passage:
     begin = passage.ending
     if begin is None or begin <= passage.span.begin:
         return passage
-    return replace(passage, span=replace(passage.span, end=begin, may_end=None))
+    return replace(passage, span=replace(passage.span, end=begin, may_end=None, needed=False))
 
 
 def stream_to_end(
@@ -73,10 +74,11 @@ def draw_ending(
 ) -> list[Drawn]:
     """The notes of a passage's ending, after those that were drawn before it."""
     random = np.random.default_rng((seed, passage.span.end))
-    seeds: list[int] = random.integers(1 << 32, size=TRIES).tolist()
+    seeds: list[int] = random.integers(1 << 32, size=1 if sampling.is_certain else TRIES).tolist()
     begin = max(passage.ending or 0, passage.span.begin)
     heard = _with(passage.prompt, drawn, grid)
-    rest = replace(passage, prompt=heard, span=replace(passage.span, begin=begin))
+    span = replace(passage.span, begin=begin, needed=not drawn)
+    rest = replace(passage, prompt=heard, span=span)
     tries: list[list[Drawn]] = [[] for _ in seeds]
     together = Together[Any].begin(model, rest, constraints=constraints, sampling=sampling, seeds=seeds)
     for chooser in together.choosers.each:
@@ -85,15 +87,15 @@ def draw_ending(
     for take, note in together:
         tries[take].append(note)
     scores = np.array([log_chance(model, _with(heard, notes, grid), passage) for notes in tries])
-    chances = np.exp(scores - scores.max()) if np.isfinite(scores).any() else np.ones(TRIES)
-    return tries[random.choice(TRIES, p=chances / chances.sum())]
+    chances = np.exp(scores - scores.max()) if np.isfinite(scores).any() else np.ones(len(tries))
+    return tries[random.choice(len(tries), p=chances / chances.sum())]
 
 
 def log_chance(
     model: SequenceModel[EventSequence, Any], heard: EventSequence | None, passage: Passage
 ) -> float:
     """How likely comes after some notes what comes after a passage, to a model that is told nothing of it."""
-    if passage.setting.after is not None:
+    if passage.setting.after is not None and heard is not None:
         coming = passage.setting.after.part(slice(COMING), complete=False)
         return following_score(model, heard, coming, passage.style)
     chance = chance_of_end(model, heard, passage.style, passage.places)
@@ -119,18 +121,13 @@ def chance_of_end(
 
 
 def following_score(
-    model: SequenceModel[EventSequence, Any],
-    heard: EventSequence | None,
-    after: EventSequence,
-    style: str | None,
+    model: SequenceModel[EventSequence, Any], heard: EventSequence, after: EventSequence, style: str | None
 ) -> float:
     """Log-probability, in nats, of notes after those that were heard; the first shift is counted anew."""
-    if heard is None:
-        return float(model.log_probabilities(after, style).sum())
     heard = heard.part(slice(-HEARD, None), complete=False)
     rows = after.rows.copy()
     rows[:1, 0] = SHIFT.encode(np.clip(after.onsets[:1] - heard.onsets[-1], 0, SHIFT.table[-1]))
-    both = joined(heard, replace(after, rows=rows))
+    both = followed_by(heard, replace(after, rows=rows))
     return float(model.log_probabilities(both, style)[len(heard) :].sum())
 
 
@@ -139,10 +136,10 @@ def _with(before: EventSequence | None, drawn: list[Drawn], grid: Grid) -> Event
     if not drawn:
         return before
     after = sequence_of(drawn, grid)
-    return after if before is None else joined(before, after)
+    return after if before is None else followed_by(before, after)
 
 
-def joined(before: EventSequence, after: EventSequence) -> EventSequence:
+def followed_by(before: EventSequence, after: EventSequence) -> EventSequence:
     """Notes of one grid and others after them, their rows as they are."""
     columns = {
         name: np.concatenate([getattr(before, name), getattr(after, name)])

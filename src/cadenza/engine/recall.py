@@ -272,7 +272,9 @@ class Recall:
             chances = np.where(drawn[:, None], chances * copied, chances)
             alone = np.where(drawn, alone * network[:, 0], alone)
             after = alone + chances.sum(1)
-            scores[:, i] = np.where(drawn, np.log(after / before), 0.0)
+            with np.errstate(divide="ignore"):  # what the order of rows excludes has no chance
+                scores[:, i] = np.where(drawn, np.log(after / before), 0.0)
+            after = np.maximum(after, TINY)
             # Counted anew, so that no chance becomes too small.
             chances, alone, before = chances / after[:, None], alone / after, np.ones(len(own))
         return scores

@@ -51,6 +51,11 @@ class Sampling:
         )
         _check("greedy share", self.greedy, 0 <= self.greedy <= 1, "from 0 to 1")
 
+    @property
+    def is_certain(self) -> bool:
+        """Whether every draw takes the likeliest."""
+        return self.temperature == 0 or self.greedy == 1
+
 
 def _check(name: str, value: float, fine: bool, allowed: str) -> None:
     if not fine:

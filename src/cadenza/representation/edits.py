@@ -73,6 +73,12 @@ class Known:
     def __len__(self) -> int:
         return len(self.kinds)
 
+    @property
+    def stop(self) -> int | None:
+        """Step of its marker."""
+        steps = self.onsets[self.kinds == STOP]
+        return int(steps[-1]) if len(steps) else None
+
     def part(self, begin: int, end: int) -> Known:
         """The elements from one up to another."""
         cut = slice(begin, end)
@@ -200,11 +206,10 @@ class Seam:
     @classmethod
     def of(cls, known: Known, after: EventSequence | None) -> Seam:
         """The seam of a region whose marker is among what is known, and of the notes that follow it."""
-        stops = known.onsets[known.kinds == STOP]
         keys = np.zeros(PITCH.size, bool)
         if after is not None and len(after):
             keys[after.rows[after.onsets == after.onsets[0], 1]] = True
-        return cls(int(stops[-1]) if len(stops) else None, not keys.any(), keys)
+        return cls(known.stop, not keys.any(), keys)
 
     def ahead(self, onsets: NDArray[np.integer], look_ahead: int) -> NDArray[np.int64]:
         """How far after each onset it lies: (onsets,) symbols, 0 where it is none within the look-ahead."""
