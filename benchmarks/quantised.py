@@ -1,9 +1,9 @@
 """What a model loses in 8 bits: nats a note of held-out pieces, and the size of its weights.
 
-    CADENZA_DATA=... python benchmarks/quantised.py --pieces 4
+    CADENZA_DATA=... python benchmarks/quantised.py
 
 Protocol. The checkpoint is quantised into a temporary folder as `cadenza quantise` does. Both are loaded as
-to play and score the same first pieces of each corpus's test split, each whole, in the
+to play and score the same pieces of each corpus's test split, each whole, in the
 corpus's style: so the difference has none of the noise of which pieces they are.
 
 Floor: nats a note grow by less than half a percent on each corpus.
@@ -28,7 +28,7 @@ def main() -> int:
     parser.add_argument(
         "--model", default="composer", help="a shipped model of events or a checkpoint folder"
     )
-    parser.add_argument("--pieces", type=int, default=4, help="of each corpus, at most")
+    parser.add_argument("--pieces", type=int, default=100, help="of each corpus, at most")
     options = parser.parse_args()
     protocol.on_one_thread(options.cpu)
 
