@@ -19,6 +19,25 @@ def test_swing_moves_the_second_eighth() -> None:
     assert played["end"].tolist() == [*played["start"].tolist()[1:], 3840]
 
 
+@given(st.integers(0, 99), st.floats(1, 60), st.sampled_from([0.5, 0.6, 0.75]))
+def test_what_is_played_keeps_to_its_ticks_and_clear_of_what_stays(
+    seed: int, deviation: float, swing: float
+) -> None:
+    """Drawn notes between others of their pitch, each from where one ends to where the next begins."""
+    drawn = [(60, 1920 + i * 480, 1920 + i * 480 + 240, 80) for i in range(4)]
+    stay = [(60, start + 240, start + 480, 70) for _, start, _, _ in drawn]
+    stay += [(60, 1680, 1920, 70), (60, 3840, 4080, 70)]
+    score, others = Score.from_notes([*drawn, *stay]), Score.from_notes(stay).notes
+    notes = Score.from_notes(drawn).notes
+    played = Expression(swing, deviation).play(notes, score, seed, others)
+    assert len(played) == 4
+    assert (played["start"] >= 1920).all()
+    assert played["end"].max() <= 3600
+    every = np.sort(np.concatenate([played, others]), order="start")
+    assert (every["end"] > every["start"]).all()
+    assert (every["start"][1:] >= every["end"][:-1]).all()
+
+
 def test_straight_and_exact_is_as_written() -> None:
     score = Score.from_notes(EIGHTHS)
     assert np.array_equal(Expression().play(score.notes, score, 1), score.notes)

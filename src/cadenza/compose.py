@@ -389,7 +389,8 @@ def expressed(take: Take, expression: Expression) -> Take:
 
     Raises CadenzaError for swing in a metre without beats of a quarter.
     """
-    played = expression.play(take.added, take.score, take.seed)
+    every = take.score.pitched_notes
+    played = expression.play(take.added, take.score, take.seed, every[~among(every, take.added)])
     *others, last = take.score.tracks
     kept = last.notes[~among(last.notes, take.added)]
     track = replace(last, notes=note_array(np.concatenate([kept, played])))

@@ -33,10 +33,11 @@ class Expression:
         if not 0 <= self.humanise <= LONGEST_ERROR:
             raise CadenzaError(f"humanise must be from 0 to {LONGEST_ERROR:g} ms, not {self.humanise:g}")
 
-    def play(self, notes: Notes, score: Score, seed: int) -> Notes:
-        """Notes of a score as they are played; the order of onsets stays, and no two of a pitch overlap.
+    def play(self, notes: Notes, score: Score, seed: int, others: Notes | None = None) -> Notes:
+        """Notes of a score as they are played, within the ticks that they take as written.
 
-        Raises CadenzaError for swing in a metre whose beat is no quarter.
+        The order of onsets stays, and no two of a pitch overlap, nor do they overlap others that stay. Raises
+        CadenzaError for swing in a metre whose beat is no quarter.
         """
         played = notes.copy()
         if self.swing != 0.5:
@@ -44,7 +45,12 @@ class Expression:
                 played[edge] = _swung(score, notes[edge], self.swing)
         if self.humanise:
             played = _strayed(played, score, self.humanise, np.random.default_rng([seed, 3]))
-        return _apart(played)
+        if len(notes):
+            begin, end = notes["start"].min(), notes["end"].max()
+            played["start"] = np.clip(played["start"], begin, end - 1)
+            played["end"] = np.clip(played["end"], played["start"] + 1, end)
+        played = _apart(played)
+        return played if others is None else note_array(_clear_of(others, played))
 
 
 def _swung(score: Score, ticks: NDArray[np.int64], swing: float) -> NDArray[np.int64]:
@@ -89,3 +95,17 @@ def _apart(notes: Notes) -> Notes:
     cut = np.minimum(notes["end"][:-1], notes["start"][1:])
     notes["end"][:-1] = np.where(same, np.maximum(cut, notes["start"][:-1] + 1), notes["end"][:-1])
     return note_array(notes)
+
+
+def _clear_of(others: Notes, notes: Notes) -> Notes:
+    """Notes that give way to others of their pitch."""
+    notes = notes.copy()
+    for i, (start, end, pitch) in enumerate(notes[["start", "end", "pitch"]].tolist()):
+        met = others[(others["pitch"] == pitch) & (others["start"] < end) & (others["end"] > start)]
+        earlier, later = met[met["start"] <= start], met[met["start"] > start]
+        if len(earlier):
+            notes["start"][i] = earlier["end"].max()
+        if len(later):
+            notes["end"][i] = later["start"].min()
+        notes["end"][i] = max(notes["end"][i], notes["start"][i] + 1)
+    return notes
