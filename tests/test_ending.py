@@ -205,6 +205,7 @@ def test_what_is_drawn_among_notes_that_stay_is_drawn_once(
     piece = generate(Wish(bars=6, seed=1), model=model).score
     monkeypatch.setattr(ending, "draw_ending", None)
     assert len(infill(piece, Part(2, 3, hand="right"), Wish(seed=1), model=model).added)
+    assert len(infill(piece, Part(2, 6, hand="right"), Wish(seed=1), model=model).added)
     with pytest.raises(TypeError):
         infill(piece, Part(2, 3), Wish(seed=1), model=model)
 

@@ -208,10 +208,9 @@ def draft_around(
     if told is not None:
         stop = max(told, first + 1)  # or a note could be drawn where those that follow begin
         may_end = _bars_before(1, places, first, stop)
-        if setting.after is None:
-            ending = _ending(places, first, stop)
-        elif not (setting.known.kinds == FIXED).any():
-            ending = _bars_before(JOINING, places, first, stop)
+        if not (setting.known.kinds == FIXED).any():
+            is_gap = setting.after is not None
+            ending = _bars_before(JOINING, places, first, stop) if is_gap else _ending(places, first, stop)
     span = Span(first, stop, longest - first, may_end)
     prompt = within_reach(around.prompt, first, places)
     aims = aims_of(wish.asked, around.frame, prompt)
