@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from cadenza import compose, drafts
-from cadenza.compose import Sampling, Wish, continue_, generate, generate_takes, infill, load_model
+from cadenza.compose import Form, Sampling, Wish, continue_, generate, generate_takes, infill, load_model
 from cadenza.engine import ending
 from cadenza.engine.chooser import Drawn, Passage
 from cadenza.engine.ending import chance_of_end, following_score, stream_to_end
@@ -95,6 +95,29 @@ def test_takes_end_as_they_do_alone(model: compose.Model, bars: int) -> None:
     together = generate_takes(wish, 3, model=model)
     assert [rows(take.added) for take in together] == [rows(take.added) for take in alone]
     assert all(len(take.added) and take.added["start"].max() < bars * BAR for take in alone)
+
+
+@pytest.mark.parametrize("form", ["AA", "AAB", "A"])
+def test_a_form_ends_as_pieces_do(model: compose.Model, monkeypatch: pytest.MonkeyPatch, form: str) -> None:
+    """Also where its last section comes again."""
+    bars = 4 * len(form)
+    wishes = [Wish(bars=bars, seed=seed, style="classical") for seed in range(12)]
+    several = [generate(wish, form=Form.parse(form), model=model) for wish in wishes]
+    monkeypatch.setattr(ending, "TRIES", 1)
+    first = [generate(wish, form=Form.parse(form), model=model) for wish in wishes]
+    for chosen, other in zip(several, first, strict=True):
+        before = [take.added[take.added["start"] < (bars - 3) * BAR] for take in (chosen, other)]
+        assert before[0][["start", "pitch"]].tolist() == before[1][["start", "pitch"]].tolist()
+        assert chosen.added["end"].max() <= bars * BAR
+    means = [np.mean([over(model, take) for take in takes]) for takes in (several, first)]
+    assert means[0] > 1.2 * means[1]
+
+
+@pytest.mark.parametrize("form", ["ABCA", "AAAA'"])
+def test_sections_of_one_bar_have_a_form(model: compose.Model, form: str) -> None:
+    take = generate(Wish(bars=4, seed=2), form=Form.parse(form), model=model)
+    assert len(take.added)
+    assert (take.added["start"] // BAR == 3).any()
 
 
 def test_a_listener_hears_the_whole_piece(model: compose.Model) -> None:

@@ -84,6 +84,8 @@ ANEW: Final = 0.15
 """Share of a section's notes that are drawn anew where it comes again,"""
 ANEW_IF_MARKED: Final = 0.5
 """and where it comes again with a mark."""
+CLOSING: Final = 2
+"""Bars at the end of a piece whose last section comes again that do not, at most half of it: it is to end."""
 
 SECTION_SEEDS: Final = 1 << 20
 """From the seed of a section to that of the next: far apart, for takes have seeds side by side."""
@@ -187,26 +189,34 @@ def _in_form(wish: Wish, form: Form, model: Model, frame: Frame, listen: Listene
     _check_style(wish, model)
     bar = frame.score.bar_ticks(frame.score.metre_at(0))
     length = form.bars_each(wish.bars) * bar
+    total = len(form.sections) * length
     score = frame.score
     drafts: list[Draft] = []
     first: dict[str, int] = {}
-    for i, section in enumerate(form.sections):
-        begin, is_last = i * length, i == len(form.sections) - 1
-        source = first.setdefault(section[0], begin)
-        returns = source < begin
-        seed = (wish.seed + i * SECTION_SEEDS) % SEEDS
-        sown = replace(wish, seed=seed)
-        if returns:
-            notes = score.notes[(score.notes["start"] >= source) & (score.notes["start"] < source + length)]
-            anew = share_of(notes, ANEW_IF_MARKED if section.endswith("'") else ANEW, seed)
-            if is_last:  # a section that ended on may not end the piece
-                anew = notes[among(notes, anew) | (notes["start"] >= source + length - bar)]
-            score = repeated(score, source, begin, length, notes[~among(notes, anew)])
-            sown = _as_dense(sown, len(anew) * score.ticks_per_quarter / length)
-        around = surroundings(frame, score, begin, begin + length, stops=is_last)
-        plan = Plan(begin, begin + length, LONGEST_BARS * bar, 0, 0)
-        drafts.append(draft_around(sown, model, around, plan, pedals=not returns, listen=listen))
+
+    def draw(begin: int, end: int, wish: Wish, pedals: bool) -> None:
+        nonlocal score
+        around = surroundings(frame, score, begin, end, stops=end == total)
+        plan = Plan(begin, end, LONGEST_BARS * bar, 0, 0)
+        drafts.append(draft_around(wish, model, around, plan, pedals=pedals, listen=listen))
         score = in_one_track(drafts[-1].score)
+
+    for i, section in enumerate(form.sections):
+        begin, end = i * length, (i + 1) * length
+        source = first.setdefault(section[0], begin)
+        sown = replace(wish, seed=(wish.seed + i * SECTION_SEEDS) % SEEDS)
+        if source < begin:
+            # A section that ended on may not end the piece.
+            closing = max(1, min(CLOSING, length // bar // 2)) * bar if end == total else 0
+            kept = length - closing
+            notes = score.notes[(score.notes["start"] >= source) & (score.notes["start"] < source + kept)]
+            anew = share_of(notes, ANEW_IF_MARKED if section.endswith("'") else ANEW, sown.seed)
+            score = repeated(score, source, begin, kept, notes[~among(notes, anew)])
+            if len(anew):
+                draw(begin, begin + kept, _as_dense(sown, len(anew) * score.ticks_per_quarter / kept), False)
+            begin += kept
+        if begin < end:
+            draw(begin, end, sown, True)
     seconds = sum(draft.seconds for draft in drafts)
     return replace(_taken(wish, model, drafts[-1], 0), score=score, added=score.notes, seconds=seconds)
 

@@ -209,8 +209,8 @@ def draft_around(
         stop = max(told, first + 1)  # or a note could be drawn where those that follow begin
         may_end = _bars_before(1, places, first, stop)
         if not (setting.known.kinds == FIXED).any():
-            is_gap = setting.after is not None
-            ending = _bars_before(JOINING, places, first, stop) if is_gap else _ending(places, first, stop)
+            bars = ENDING if setting.after is None else JOINING
+            ending = _bars_before(bars, places, first, stop)
     span = Span(first, stop, longest - first, may_end)
     prompt = within_reach(around.prompt, first, places)
     aims = aims_of(wish.asked, around.frame, prompt)
@@ -284,7 +284,7 @@ def passage_of(wish: Wish, model: Model, frame: Frame, prompt: EventSequence | N
         setting = replace(setting, known=stop_at(end, places(end)))
         span = replace(span, may_end=_bars_before(1, places, first, end))
     if plan.ends and isinstance(model.sequence_model, JointModel):
-        ending = _ending(places, first, end)
+        ending = max(_bars_before(ENDING, places, first, end), (first + end) // 2)
     aims = aims_of(wish.asked, frame, prompt)
     return Passage(span, places, prompt, setting, wish.style, aims=aims, ending=ending)
 
@@ -320,11 +320,6 @@ def aims_of(asked: Asked, frame: Frame, prompt: EventSequence | None) -> Aims:
 def _bars_before(bars: int, places: Places, first: int, stop: int) -> int:
     """The step so many bars, or seconds, before a region of the steps from `first` up to `stop` stops."""
     return max(first, stop - bars * (places(stop - 1)[1] or STEPS_PER_SECOND))
-
-
-def _ending(places: Places, first: int, stop: int) -> int:
-    """Where the end of a piece begins that is drawn from one step up to another."""
-    return max(_bars_before(ENDING, places, first, stop), (first + stop) // 2)
 
 
 def asking(setting: Setting, asked: Asked, frame: Frame, plan: Plan) -> Setting:
