@@ -80,10 +80,14 @@ def drawn(model: Any, piece: EventSequence, at: Gap, style: str, *, seed: int) -
     return [*(sequence_of(list(notes), piece.grid) for notes in (once, kept)), true]
 
 
+def before(piece: EventSequence, at: Gap) -> EventSequence:
+    """The notes that are heard before a gap."""
+    return piece.part(slice(max(at.first - LEFT, 0), at.first), complete=False)
+
+
 def passage_of(piece: EventSequence, at: Gap, style: str) -> Passage:
     """What is to be drawn into a gap, its last bars several times."""
     start, bar = at.place
-    prompt = piece.part(slice(max(at.first - LEFT, 0), at.first), complete=False)
     after = piece.part(slice(at.last, at.last + RIGHT), complete=False)
     setting = Setting(stop_at(at.stop, at.place), following(after, at.stop))
     unit = bar or STEPS_PER_SECOND
@@ -92,20 +96,19 @@ def passage_of(piece: EventSequence, at: Gap, style: str) -> Passage:
     def places(step: int) -> tuple[int, int]:
         return ((step - at.begin) % bar, bar) if bar else (start, 0)
 
-    return Passage(span, places, prompt, setting, style, ending=at.stop - JOINING * unit)
+    return Passage(span, places, before(piece, at), setting, style, ending=at.stop - JOINING * unit)
 
 
 def scores(
     judges: list[Any], piece: EventSequence, at: Gap, gaps: list[EventSequence], style: str
 ) -> NDArray[np.float64]:
     """Nats a note of what follows: (judges, AFTER, gaps)."""
-    before = piece.part(slice(max(at.first - LEFT, 0), at.first), complete=False)
+    heard = [followed_by(before(piece, at), gap) for gap in gaps]
     nats = np.zeros((len(judges), len(AFTER), len(gaps)))
     for i, judge in enumerate(judges):
         for j, notes in enumerate(AFTER):
             after = piece.part(slice(at.last, at.last + notes), complete=False)
-            for k, gap in enumerate(gaps):
-                nats[i, j, k] = -following_score(judge, followed_by(before, gap), after, style) / notes
+            nats[i, j] = [-following_score(judge, one, after, style) / notes for one in heard]
     return nats
 
 

@@ -296,10 +296,21 @@ def test_a_gap_long_after_the_last_note_is_filled_and_not_the_silence(model: com
 
 
 def test_what_is_certain_is_drawn_once(model: compose.Model, monkeypatch: pytest.MonkeyPatch) -> None:
-    wish = Wish(bars=4, seed=1, sampling=Sampling(temperature=0))
-    several = generate(wish, model=model)
-    monkeypatch.setattr(ending, "TRIES", 1)
-    assert rows(generate(wish, model=model).added) == rows(several.added)
+    tries: list[int] = []
+
+    def count(*_: object) -> float:
+        tries.append(1)
+        return 0.0
+
+    monkeypatch.setattr(ending, "log_chance", count)
+    for sampling, expected in (
+        (Sampling(temperature=0), 1),
+        (Sampling(greedy=1), 1),
+        (Sampling(), ending.TRIES),
+    ):
+        tries.clear()
+        generate(Wish(bars=4, seed=1, sampling=sampling), model=model)
+        assert len(tries) == expected
 
 
 def test_what_the_order_of_rows_excludes_follows_nothing(model: compose.Model) -> None:

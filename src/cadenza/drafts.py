@@ -290,9 +290,10 @@ def passage_of(wish: Wish, model: Model, frame: Frame, prompt: EventSequence | N
 
 
 def within_reach(prompt: EventSequence | None, first: int, places: Places) -> EventSequence | None:
-    """A prompt from which a shift leads to where notes are to begin: later by whole bars, if it must be.
+    """A prompt from which a shift leads to `first`, the step where notes are to begin.
 
-    Else notes would be drawn into the silence between.
+    Its onsets are moved later by whole bars, or in free time by steps, where the silence between is longer
+    than the longest shift: else notes would be drawn into it.
     """
     reach = int(SHIFT.table[-1])
     if prompt is None or first - prompt.onsets[-1] <= reach:

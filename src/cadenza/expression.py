@@ -50,7 +50,7 @@ class Expression:
             played["start"] = np.clip(played["start"], begin, end - 1)
             played["end"] = np.clip(played["end"], played["start"] + 1, end)
         played = _apart(played)
-        return played if others is None else note_array(_clear_of(others, played))
+        return played if others is None else note_array(_giving_way(others, played))
 
 
 def _swung(score: Score, ticks: NDArray[np.int64], swing: float) -> NDArray[np.int64]:
@@ -97,8 +97,8 @@ def _apart(notes: Notes) -> Notes:
     return note_array(notes)
 
 
-def _clear_of(others: Notes, notes: Notes) -> Notes:
-    """Notes that give way to others of their pitch."""
+def _giving_way(others: Notes, notes: Notes) -> Notes:
+    """Notes, cut where they meet others of their pitch; all of them stay, with a tick at least."""
     notes = notes.copy()
     for i, (start, end, pitch) in enumerate(notes[["start", "end", "pitch"]].tolist()):
         met = others[(others["pitch"] == pitch) & (others["start"] < end) & (others["end"] > start)]

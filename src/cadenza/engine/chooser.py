@@ -41,7 +41,7 @@ class Span:
     may_end: int | None = None
     """Step from which on the model may say that nothing more comes; None: it may not."""
     needed: bool = True
-    """Whether a note is to be drawn at all."""
+    """Whether at least one note is to be drawn."""
 
 
 Side = Literal["above", "below"]

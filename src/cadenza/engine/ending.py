@@ -94,7 +94,10 @@ def draw_ending(
 def log_chance(
     model: SequenceModel[EventSequence, Any], heard: EventSequence | None, passage: Passage
 ) -> float:
-    """How likely comes after some notes what comes after a passage, to a model that is told nothing of it."""
+    """Log-probability, in nats, of what comes after a passage, to a model that is told nothing of it.
+
+    Of the first COMING notes that follow, or of the END of a piece; minus infinity for what cannot be.
+    """
     if passage.setting.after is not None and heard is not None:
         coming = passage.setting.after.part(slice(COMING), complete=False)
         return following_score(model, heard, coming, passage.style)
